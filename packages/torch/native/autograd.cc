@@ -1,0 +1,260 @@
+// Gradients: backward, hooks, and functions whose backward is written in JavaScript.
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/saved_variable.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <thread>
+
+#include "compat.h"
+#include "convert.h"
+#include "env.h"
+
+namespace edgeai {
+namespace {
+
+using torch::autograd::Node;
+using torch::autograd::SavedVariable;
+using torch::autograd::variable_list;
+
+at::Tensor& arg(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  return data_of(info.Env()).tensor(info.Env(), info[index], name);
+}
+
+// Graph nodes are held by std::shared_ptr in older libtorch and by c10::intrusive_ptr in the newest; the compiler sees which.
+template <typename N>
+struct NodeOwner {
+  static constexpr bool kIntrusive = std::is_base_of_v<c10::intrusive_ptr_target, N>;
+
+  template <typename T, typename... Args>
+  static auto make(Args&&... args) {
+    if constexpr (kIntrusive) {
+      return c10::make_intrusive<T>(std::forward<Args>(args)...);
+    } else {
+      // deleteNode, found by its argument, unwinds long graphs without recursion.
+      return std::shared_ptr<T>(new T(std::forward<Args>(args)...), [](N* node) { deleteNode(node); });
+    }
+  }
+  static auto self(N& node) {
+    if constexpr (kIntrusive) {
+      return c10::intrusive_ptr<N>::unsafe_reclaim_from_nonowning(&node);
+    } else {
+      return node.shared_from_this();
+    }
+  }
+};
+
+// A JavaScript function that the autograd engine calls with tensors. The engine runs CPU work on the thread that called
+// backward, where JavaScript may be entered; a device thread may not enter it.
+class Callback {
+ public:
+  Callback(Napi::Env env, Napi::Value function)
+      : env_(env), data_(&data_of(env)), thread_(std::this_thread::get_id()), function_(std::make_shared<JsRef>(function, data_->graveyard)) {}
+
+  // Calls the function with one handle a tensor (null where undefined). `read` turns its result into what the engine needs.
+  template <typename Read>
+  auto operator()(const variable_list& tensors, Read&& read) const {
+    if (std::this_thread::get_id() != thread_) {
+      throw std::runtime_error("a gradient hook or custom backward ran on a device thread, where JavaScript cannot be called");
+    }
+    Napi::HandleScope scope(env_);
+    std::vector<napi_value> arguments;
+    for (const at::Tensor& tensor : tensors) arguments.push_back(new_handle(env_, *data_, tensor));
+    try {
+      return read(function_->value(env_).As<Napi::Function>().Call(arguments));
+    } catch (const Napi::Error& error) {
+      data_->callback_exception = Napi::Reference<Napi::Value>::New(error.Value(), 1);
+      throw std::runtime_error("a JavaScript callback threw");
+    }
+  }
+
+  Napi::Env env() const { return Napi::Env(env_); }
+  EnvData& data() const { return *data_; }
+
+ private:
+  napi_env env_;
+  EnvData* data_;
+  std::thread::id thread_;
+  std::shared_ptr<JsRef> function_;
+};
+
+// The backward half of a custom function: a graph node that calls JavaScript with saved tensors and output gradients.
+struct JsNode : Node {
+  explicit JsNode(Callback callback) : callback(std::move(callback)) {}
+
+  variable_list apply(variable_list&& gradients) override {
+    variable_list handed;
+    for (SavedVariable& variable : saved) handed.push_back(variable.unpack(NodeOwner<Node>::self(*this)));
+    handed.insert(handed.end(), gradients.begin(), gradients.end());
+    return callback(handed, [&](Napi::Value result) {
+      variable_list input_gradients = tensors_from_js(callback.env(), callback.data(), result, "the gradients returned by backward");
+      if (input_gradients.size() != num_outputs()) {
+        throw Napi::TypeError::New(callback.env(), "Expected backward to return " + std::to_string(num_outputs()) +
+                                                       " gradients, one for each tensor input, but it returned " +
+                                                       std::to_string(input_gradients.size()));
+      }
+      return input_gradients;
+    });
+  }
+  std::string name() const override { return function_name; }
+  void release_variables() override {
+    for (SavedVariable& variable : saved) variable.reset_data();
+  }
+
+  Callback callback;
+  std::string function_name;
+  std::vector<SavedVariable> saved;
+};
+
+// backward(tensors, gradients | undefined, retainGraph, createGraph, inputs)
+Napi::Value backward(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  EnvData& data = data_of(env);
+  variable_list tensors = tensors_from_js(env, data, info[0], "tensors");
+  variable_list gradients = info[1].IsArray() ? tensors_from_js(env, data, info[1], "gradients") : variable_list();
+  variable_list inputs = info[4].IsArray() ? tensors_from_js(env, data, info[4], "inputs") : variable_list();
+  torch::autograd::backward(tensors, gradients, info[2].ToBoolean().Value(), info[3].ToBoolean().Value(), inputs);
+  return env.Undefined();
+}
+
+// grad(outputs, inputs, gradOutputs | undefined, retainGraph, createGraph, allowUnused) -> (handle | null)[]
+Napi::Value grad(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  EnvData& data = data_of(env);
+  variable_list outputs = tensors_from_js(env, data, info[0], "outputs");
+  variable_list inputs = tensors_from_js(env, data, info[1], "inputs");
+  variable_list grad_outputs = info[2].IsArray() ? tensors_from_js(env, data, info[2], "gradOutputs") : variable_list();
+  variable_list result = torch::autograd::grad(outputs, inputs, grad_outputs, info[3].ToBoolean().Value(),
+                                               info[4].ToBoolean().Value(), info[5].ToBoolean().Value());
+  Napi::Array array = Napi::Array::New(env, result.size());
+  for (size_t i = 0; i < result.size(); ++i) napi_set_element(env, array, i, new_handle(env, data, result[i]));
+  return array;
+}
+
+Napi::Value requires_grad(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), arg(info, 0, "self").requires_grad());
+}
+
+Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
+  arg(info, 0, "self").set_requires_grad(info[1].ToBoolean());
+  return info.Env().Undefined();
+}
+
+Napi::Value is_leaf(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), arg(info, 0, "self").is_leaf()); }
+
+Napi::Value get_grad(const Napi::CallbackInfo& info) {
+  return Napi::Value(info.Env(), new_handle(info.Env(), data_of(info.Env()), arg(info, 0, "self").grad()));
+}
+
+// setGrad(handle, handle | null)
+Napi::Value set_grad(const Napi::CallbackInfo& info) {
+  at::Tensor& self = arg(info, 0, "self");
+  if (info[1].IsNull()) {
+    self.mutable_grad().reset();
+  } else {
+    at::Tensor gradient = arg(info, 1, "gradient");
+    if (!gradient.sizes().equals(self.sizes())) {
+      throw std::runtime_error("a gradient must have its tensor's shape: " + describe(self) + " was given " + describe(gradient));
+    }
+    self.mutable_grad() = gradient;
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value retain_grad(const Napi::CallbackInfo& info) {
+  arg(info, 0, "self").retain_grad();
+  return info.Env().Undefined();
+}
+
+Napi::Value grad_fn_name(const Napi::CallbackInfo& info) {
+  const auto& node = arg(info, 0, "self").grad_fn();
+  if (!node) return info.Env().Null();
+  return Napi::String::New(info.Env(), node->name());
+}
+
+Napi::Value version(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(arg(info, 0, "self")._version()));
+}
+
+// registerHook(handle, (gradient) => handle | null | undefined) -> position for removeHook
+Napi::Value register_hook(const Napi::CallbackInfo& info) {
+  at::Tensor& self = arg(info, 0, "self");
+  Callback callback(info.Env(), info[1]);
+  const unsigned position = self.register_hook([callback](at::Tensor gradient) {
+    return callback({gradient}, [&](Napi::Value result) {
+      if (result.IsUndefined() || result.IsNull()) return gradient;
+      return callback.data().tensor(callback.env(), result, "the gradient returned by a hook");
+    });
+  });
+  return Napi::Number::New(info.Env(), position);
+}
+
+Napi::Value remove_hook(const Napi::CallbackInfo& info) {
+  arg(info, 0, "self").remove_hook(info[1].ToNumber().Uint32Value());
+  return info.Env().Undefined();
+}
+
+// attachBackward(name, outputs, inputs, saved, savedIsOutput, backward): gives freshly computed outputs a history that
+// leads to `inputs` through `backward(...saved, ...outputGradients)`.
+Napi::Value attach_backward(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  EnvData& data = data_of(env);
+  variable_list outputs = tensors_from_js(env, data, info[1], "outputs");
+  variable_list inputs = tensors_from_js(env, data, info[2], "inputs");
+  variable_list saved = tensors_from_js(env, data, info[3], "saved");
+  Napi::Array saved_is_output = info[4].As<Napi::Array>();
+  auto node = NodeOwner<Node>::make<JsNode>(Callback(env, info[5]));
+  node->function_name = string_from_js(env, info[0], "name");
+  node->set_next_edges(torch::autograd::collect_next_edges(inputs));
+  for (at::Tensor& output : outputs) torch::autograd::set_history(output, node);
+  for (size_t i = 0; i < saved.size(); ++i) {
+    node->saved.emplace_back(saved[i], saved_is_output.Get(static_cast<uint32_t>(i)).ToBoolean().Value());
+  }
+  return env.Undefined();
+}
+
+// setGradEnabled(enabled) -> the mode before
+Napi::Value set_grad_enabled(const Napi::CallbackInfo& info) {
+  const bool before = c10::GradMode::is_enabled();
+  c10::GradMode::set_enabled(info[0].ToBoolean());
+  return Napi::Boolean::New(info.Env(), before);
+}
+
+Napi::Value is_grad_enabled(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), c10::GradMode::is_enabled()); }
+
+Napi::Value push_inference_mode(const Napi::CallbackInfo& info) {
+  data_of(info.Env()).inference_guards.push_back(std::make_unique<c10::InferenceMode>(info[0].ToBoolean().Value()));
+  return info.Env().Undefined();
+}
+
+Napi::Value pop_inference_mode(const Napi::CallbackInfo& info) {
+  auto& guards = data_of(info.Env()).inference_guards;
+  if (!guards.empty()) guards.pop_back();
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void register_autograd(Napi::Object exports) {
+  add_door<backward>(exports, "backward");
+  add_door<grad>(exports, "grad");
+  add_door<requires_grad>(exports, "requiresGrad");
+  add_door<set_requires_grad>(exports, "setRequiresGrad");
+  add_door<is_leaf>(exports, "isLeaf");
+  add_door<get_grad>(exports, "getGrad");
+  add_door<set_grad>(exports, "setGrad");
+  add_door<retain_grad>(exports, "retainGrad");
+  add_door<grad_fn_name>(exports, "gradFnName");
+  add_door<version>(exports, "version");
+  add_door<register_hook>(exports, "registerHook");
+  add_door<remove_hook>(exports, "removeHook");
+  add_door<attach_backward>(exports, "attachBackward");
+  add_door<set_grad_enabled>(exports, "setGradEnabled");
+  add_door<is_grad_enabled>(exports, "isGradEnabled");
+  add_door<push_inference_mode>(exports, "pushInferenceMode");
+  add_door<pop_inference_mode>(exports, "popInferenceMode");
+}
+
+}  // namespace edgeai

@@ -1,0 +1,269 @@
+// Data in and out of tensors: buffers, metadata, handles between threads.
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <cstring>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "convert.h"
+#include "env.h"
+
+namespace edgeai {
+namespace {
+
+struct Bytes {
+  uint8_t* data;
+  size_t length;
+  // The buffer behind the view; whoever shares its memory must keep it alive.
+  Napi::Value owner;
+};
+
+// Any typed array, DataView or Buffer, over an ArrayBuffer or a SharedArrayBuffer.
+Bytes bytes_of(Napi::Env env, Napi::Value value, const char* argument) {
+  void* data = nullptr;
+  size_t length = 0;
+  if (value.IsTypedArray()) {
+    napi_value buffer;
+    napi_typedarray_type type;
+    size_t elements = 0;
+    size_t offset = 0;
+    napi_get_typedarray_info(env, value, &type, &elements, &data, &buffer, &offset);
+    length = value.As<Napi::TypedArray>().ByteLength();
+    return {static_cast<uint8_t*>(data), length, value};
+  }
+  throw Napi::TypeError::New(env, std::string("Expected a typed array for ") + argument);
+}
+
+at::Tensor& arg(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  return data_of(info.Env()).tensor(info.Env(), info[index], name);
+}
+
+// fromBytes(typedArray, dtype, sizes, share): copies unless `share`, which makes the tensor live in the array's memory.
+Napi::Value from_bytes(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  EnvData& data = data_of(env);
+  Bytes bytes = bytes_of(env, info[0], "data");
+  const at::ScalarType dtype = dtype_from_js(env, info[1], "dtype");
+  const std::vector<int64_t> sizes = ints_from_js(env, info[2], "shape");
+  const bool share = info[3].ToBoolean();
+  size_t expected = c10::elementSize(dtype);
+  for (int64_t size : sizes) {
+    if (size < 0) throw Napi::RangeError::New(env, "Expected sizes of at least 0 for shape");
+    if (size != 0 && expected > SIZE_MAX / static_cast<size_t>(size)) throw Napi::RangeError::New(env, "shape is too large");
+    expected *= static_cast<size_t>(size);
+  }
+  if (bytes.length != expected) {
+    throw Napi::RangeError::New(env, "Expected " + std::to_string(expected) + " bytes for data of this shape and dtype but received " +
+                                         std::to_string(bytes.length));
+  }
+  const auto options = at::TensorOptions().dtype(dtype);
+  if (share && bytes.length > 0) {
+    if (reinterpret_cast<uintptr_t>(bytes.data) % c10::elementSize(dtype) != 0) {
+      throw Napi::RangeError::New(env, "data is not aligned to its element size and cannot be shared");
+    }
+    auto owner = std::make_shared<JsRef>(bytes.owner, data.graveyard);
+    return Napi::Value(env, new_handle(env, data, at::from_blob(bytes.data, sizes, [owner](void*) {}, options)));
+  }
+  at::Tensor tensor = at::empty(sizes, options);
+  if (bytes.length > 0) std::memcpy(tensor.data_ptr(), bytes.data, bytes.length);
+  return Napi::Value(env, new_handle(env, data, tensor));
+}
+
+// copyTo(handle, typedArray): the elements in row-major order, whatever the tensor's strides and device are.
+Napi::Value copy_to(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  c10::NoGradGuard no_grad;
+  const at::Tensor tensor = arg(info, 0, "self").detach().resolve_conj().resolve_neg().to(at::kCPU).contiguous();
+  Bytes bytes = bytes_of(env, info[1], "target");
+  if (bytes.length != tensor.nbytes()) {
+    throw Napi::RangeError::New(env, "Expected a target of " + std::to_string(tensor.nbytes()) + " bytes but received one of " +
+                                         std::to_string(bytes.length));
+  }
+  if (bytes.length > 0) std::memcpy(bytes.data, tensor.data_ptr(), bytes.length);
+  return env.Undefined();
+}
+
+// shareBytes(handle): an ArrayBuffer over the memory of a contiguous CPU tensor, which lives as long as the buffer.
+Napi::Value share_bytes(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const at::Tensor& tensor = arg(info, 0, "self");
+  if (!tensor.device().is_cpu() || !tensor.is_contiguous()) throw std::runtime_error("only a contiguous CPU tensor can share its memory");
+  auto* keeper = new at::Tensor(tensor.detach());
+  return Napi::ArrayBuffer::New(env, keeper->data_ptr(), keeper->nbytes(), [](Napi::Env, void*, at::Tensor* kept) { delete kept; }, keeper);
+}
+
+// The whole storage of a tensor as bytes (copied), for serialisation.
+Napi::Value storage_bytes(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  c10::NoGradGuard no_grad;
+  const at::Tensor& tensor = arg(info, 0, "self");
+  const int64_t elements = static_cast<int64_t>(tensor.storage().nbytes() / tensor.itemsize());
+  const at::Tensor flat = tensor.detach().as_strided({elements}, {1}, 0).to(at::kCPU).contiguous();
+  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, flat.nbytes());
+  if (flat.nbytes() > 0) std::memcpy(buffer.Data(), flat.data_ptr(), flat.nbytes());
+  return buffer;
+}
+
+Napi::Value item(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const at::Scalar scalar = arg(info, 0, "self").item();
+  if (scalar.isBoolean()) return Napi::Boolean::New(env, scalar.toBool());
+  if (scalar.isIntegral(false)) return Napi::Value(env, int_to_js(env, scalar.toLong()));
+  return Napi::Value(env, to_js(env, data_of(env), c10::IValue(scalar)));
+}
+
+Napi::Value int_array(Napi::Env env, at::IntArrayRef values) {
+  Napi::Array result = Napi::Array::New(env, values.size());
+  for (size_t i = 0; i < values.size(); ++i) napi_set_element(env, result, i, int_to_js(env, values[i]));
+  return result;
+}
+
+Napi::Value sizes(const Napi::CallbackInfo& info) { return int_array(info.Env(), arg(info, 0, "self").sizes()); }
+Napi::Value strides(const Napi::CallbackInfo& info) { return int_array(info.Env(), arg(info, 0, "self").strides()); }
+
+Napi::Value dim(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), arg(info, 0, "self").dim()); }
+Napi::Value numel(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), arg(info, 0, "self").numel()); }
+Napi::Value dtype(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), dtype_name(arg(info, 0, "self").scalar_type())); }
+Napi::Value device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), arg(info, 0, "self").device().str()); }
+
+Napi::Value storage_offset(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), arg(info, 0, "self").storage_offset());
+}
+
+// A number that two tensors share exactly when they share memory.
+Napi::Value storage_id(const Napi::CallbackInfo& info) {
+  const auto address = reinterpret_cast<uintptr_t>(arg(info, 0, "self").storage().unsafeGetStorageImpl());
+  return Napi::Number::New(info.Env(), static_cast<double>(address));
+}
+
+Napi::Value is_contiguous(const Napi::CallbackInfo& info) {
+  const std::string format = info[1].IsString() ? info[1].ToString().Utf8Value() : "contiguous_format";
+  const at::MemoryFormat wanted = format == "channels_last"      ? at::MemoryFormat::ChannelsLast
+                                  : format == "channels_last_3d" ? at::MemoryFormat::ChannelsLast3d
+                                                                 : at::MemoryFormat::Contiguous;
+  return Napi::Boolean::New(info.Env(), arg(info, 0, "self").is_contiguous(wanted));
+}
+
+// Another handle to the same tensor.
+Napi::Value alias(const Napi::CallbackInfo& info) {
+  return Napi::Value(info.Env(), new_handle(info.Env(), data_of(info.Env()), arg(info, 0, "self")));
+}
+
+// setData(handle, other): the tensor takes over another's type, layout and memory, as PyTorch's `param.data = other`.
+Napi::Value set_data(const Napi::CallbackInfo& info) {
+  at::Tensor source = arg(info, 1, "other");
+  arg(info, 0, "self").set_data(source);
+  return info.Env().Undefined();
+}
+
+void drop(napi_env env, EnvData& data, double handle) {
+  const int64_t reported = data.tensors.release(handle);
+  if (reported > 0) {
+    int64_t total;
+    napi_adjust_external_memory(env, -reported, &total);
+  }
+}
+
+Napi::Value release(const Napi::CallbackInfo& info) {
+  drop(info.Env(), data_of(info.Env()), info[0].ToNumber().DoubleValue());
+  return info.Env().Undefined();
+}
+
+// releaseScratch(count): releases the first `count` handles of the array given to `initialise`.
+Napi::Value release_scratch(const Napi::CallbackInfo& info) {
+  EnvData& data = data_of(info.Env());
+  Napi::Float64Array scratch = data.scratch.Value();
+  const size_t count = std::min<size_t>(info[0].ToNumber().Uint32Value(), scratch.ElementLength());
+  const double* handles = scratch.Data();
+  for (size_t i = 0; i < count; ++i) drop(info.Env(), data, handles[i]);
+  return info.Env().Undefined();
+}
+
+// report(handle): tells V8 how much memory the garbage collector would free with this tensor.
+Napi::Value report(const Napi::CallbackInfo& info) {
+  EnvData& data = data_of(info.Env());
+  const at::Tensor& tensor = arg(info, 0, "self");
+  const int64_t bytes = tensor.has_storage() ? static_cast<int64_t>(tensor.storage().nbytes()) : 0;
+  const int64_t change = data.tensors.report(info[0].ToNumber().DoubleValue(), bytes);
+  int64_t total;
+  napi_adjust_external_memory(info.Env(), change, &total);
+  return info.Env().Undefined();
+}
+
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  EnvData& data = data_of(env);
+  std::unordered_set<const void*> seen;
+  double bytes = 0;
+  data.tensors.each([&](const at::Tensor& tensor) {
+    if (!tensor.defined() || !tensor.has_storage()) return;
+    if (seen.insert(tensor.storage().unsafeGetStorageImpl()).second) bytes += static_cast<double>(tensor.storage().nbytes());
+  });
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("tensors", static_cast<double>(data.tensors.live()));
+  result.Set("bytes", bytes);
+  result.Set("peakTensors", static_cast<double>(data.tensors.peak()));
+  result.Set("created", static_cast<double>(data.tensors.created()));
+  return result;
+}
+
+// Tensors on their way between threads: exportTensor gives a ticket, adoptTensor redeems it once, on any thread.
+std::mutex transit_mutex;
+std::unordered_map<uint64_t, at::Tensor> transit;
+uint64_t next_ticket = 1;
+
+Napi::Value export_tensor(const Napi::CallbackInfo& info) {
+  const at::Tensor& tensor = arg(info, 0, "self");
+  std::lock_guard<std::mutex> lock(transit_mutex);
+  transit.emplace(next_ticket, tensor);
+  return Napi::Number::New(info.Env(), static_cast<double>(next_ticket++));
+}
+
+Napi::Value adopt_tensor(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  at::Tensor tensor;
+  {
+    std::lock_guard<std::mutex> lock(transit_mutex);
+    auto found = transit.find(static_cast<uint64_t>(info[0].ToNumber().DoubleValue()));
+    if (found == transit.end()) throw std::runtime_error("this tensor has been adopted already, or was never exported");
+    tensor = std::move(found->second);
+    transit.erase(found);
+  }
+  return Napi::Value(env, new_handle(env, data_of(env), std::move(tensor)));
+}
+
+Napi::Value in_transit(const Napi::CallbackInfo& info) {
+  std::lock_guard<std::mutex> lock(transit_mutex);
+  return Napi::Number::New(info.Env(), static_cast<double>(transit.size()));
+}
+
+}  // namespace
+
+void register_data(Napi::Object exports) {
+  add_door<from_bytes>(exports, "fromBytes");
+  add_door<copy_to>(exports, "copyTo");
+  add_door<share_bytes>(exports, "shareBytes");
+  add_door<storage_bytes>(exports, "storageBytes");
+  add_door<item>(exports, "item");
+  add_door<sizes>(exports, "sizes");
+  add_door<strides>(exports, "strides");
+  add_door<dim>(exports, "dim");
+  add_door<numel>(exports, "numel");
+  add_door<dtype>(exports, "dtype");
+  add_door<device>(exports, "device");
+  add_door<storage_offset>(exports, "storageOffset");
+  add_door<storage_id>(exports, "storageId");
+  add_door<is_contiguous>(exports, "isContiguous");
+  add_door<alias>(exports, "alias");
+  add_door<set_data>(exports, "setData");
+  add_door<release>(exports, "release");
+  add_door<release_scratch>(exports, "releaseScratch");
+  add_door<report>(exports, "report");
+  add_door<memory>(exports, "memory");
+  add_door<export_tensor>(exports, "exportTensor");
+  add_door<adopt_tensor>(exports, "adoptTensor");
+  add_door<in_transit>(exports, "inTransit");
+}
+
+}  // namespace edgeai
