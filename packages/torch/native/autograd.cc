@@ -70,6 +70,11 @@ class Callback {
     }
   }
 
+  // JavaScript hands over its reference with the handle that it returns.
+  void take_over(Napi::Value handle) const {
+    if (handle.IsNumber()) data_->tensors.release(handle.ToNumber().DoubleValue());
+  }
+
   Napi::Env env() const { return Napi::Env(env_); }
   EnvData& data() const { return *data_; }
 
@@ -90,6 +95,8 @@ struct JsNode : Node {
     handed.insert(handed.end(), gradients.begin(), gradients.end());
     return callback(handed, [&](Napi::Value result) {
       variable_list input_gradients = tensors_from_js(callback.env(), callback.data(), result, "the gradients returned by backward");
+      Napi::Array handles = result.As<Napi::Array>();
+      for (uint32_t i = 0; i < handles.Length(); ++i) callback.take_over(handles.Get(i));
       if (input_gradients.size() != num_outputs()) {
         throw Napi::TypeError::New(callback.env(), "Expected backward to return " + std::to_string(num_outputs()) +
                                                        " gradients, one for each tensor input, but it returned " +
@@ -185,7 +192,9 @@ Napi::Value register_hook(const Napi::CallbackInfo& info) {
   const unsigned position = self.register_hook([callback](at::Tensor gradient) {
     return callback({gradient}, [&](Napi::Value result) {
       if (result.IsUndefined() || result.IsNull()) return gradient;
-      return callback.data().tensor(callback.env(), result, "the gradient returned by a hook");
+      at::Tensor replacement = callback.data().tensor(callback.env(), result, "the gradient returned by a hook");
+      callback.take_over(result);
+      return replacement;
     });
   });
   return Napi::Number::New(info.Env(), position);

@@ -8,8 +8,9 @@
 
 namespace edgeai {
 
-// A handle is `generation * 2^25 + slot`, an integer below 2^53. A released slot gets a new generation before it is
-// used again, so a stale handle never reaches somebody else's tensor. 0 is never a valid handle.
+// A handle is `generation * 2^22 + slot`, an integer below 2^31: V8 keeps those unboxed, which a wider handle would cost
+// on every call. A released slot gets a new generation before it is used again, so that a stale handle is found out. 0 is
+// never a valid handle.
 class TensorTable {
  public:
   double put(at::Tensor tensor) {
@@ -19,7 +20,7 @@ class TensorTable {
       free_ = slots_[index].next_free;
     } else {
       index = static_cast<uint32_t>(slots_.size());
-      if (index >= kMaxSlots) throw std::runtime_error("more than 33 million live tensors");
+      if (index >= kMaxSlots) throw std::runtime_error("more than 4 million live tensors");
       slots_.emplace_back();
     }
     Slot& slot = slots_[index];
@@ -75,8 +76,8 @@ class TensorTable {
   void reset_peak() { peak_ = live_; }
 
  private:
-  static constexpr uint32_t kMaxSlots = 1u << 25;
-  static constexpr uint32_t kMaxGeneration = (1u << 27) - 1;
+  static constexpr uint32_t kMaxSlots = 1u << 22;
+  static constexpr uint32_t kMaxGeneration = (1u << 9) - 1;
   static constexpr uint32_t kNone = UINT32_MAX;
 
   struct Slot {
@@ -88,12 +89,12 @@ class TensorTable {
   };
 
   Slot* slot_of(double handle) {
-    if (!(handle >= kMaxSlots && handle < 9007199254740992.0)) return nullptr;
-    const uint64_t bits = static_cast<uint64_t>(handle);
-    const uint32_t index = static_cast<uint32_t>(bits & (kMaxSlots - 1));
+    if (!(handle >= kMaxSlots && handle < 2147483648.0)) return nullptr;
+    const uint32_t bits = static_cast<uint32_t>(handle);
+    const uint32_t index = bits & (kMaxSlots - 1);
     if (index >= slots_.size()) return nullptr;
     Slot& slot = slots_[index];
-    if (!slot.live || slot.generation != static_cast<uint32_t>(bits >> 25)) return nullptr;
+    if (!slot.live || slot.generation != bits >> 22) return nullptr;
     return &slot;
   }
 

@@ -26,7 +26,10 @@ export function blasInUse({ config = '', maps = ownMaps(), libDir }: BlasEvidenc
   if (stated === 'mkl') return { name: 'MKL', path: '' };
   if (stated === 'accelerate' || stated === 'veclib') return { name: 'Accelerate', path: '' };
 
-  const loaded = /\/\S*\/lib(?:blas\.so\.3|openblas|blis|mkl_rt|mkl_core|satlas|tatlas)\S*/.exec(maps)?.[0];
+  // libblas.so.3 answers libtorch first; others may be there for other libraries.
+  const loaded =
+    /\/\S*\/libblas\.so\S*/.exec(maps)?.[0] ??
+    /\/\S*\/lib(?:openblas|blis|mkl_rt|mkl_core|[st]atlas)\S*/.exec(maps)?.[0];
   if (loaded !== undefined) return { name: nameOf(loaded), path: loaded };
   if (stated === 'open') return { name: 'OpenBLAS', path: '' };
 

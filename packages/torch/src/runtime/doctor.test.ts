@@ -134,6 +134,9 @@ test('the BLAS is what the build states, else what is loaded, else what would be
   assert.deepEqual(blasInUse({ config, maps: maps(openblas) }), { name: 'OpenBLAS', path: openblas });
   const reference = '/usr/lib/x86_64-linux-gnu/blas/libblas.so.3.11.0';
   assert.deepEqual(blasInUse({ config, maps: maps(reference) }), { name: 'reference', path: reference });
+  const both = `${maps('/usr/lib/libopenblasp-r0.3.21.so')}${maps(reference)}`;
+  assert.equal(blasInUse({ config, maps: both })?.name, 'reference');
+  assert.equal(blasInUse({ config, maps: maps('/opt/torch.libs/libopenblasp-r0.3.so') })?.name, 'OpenBLAS');
   assert.equal(blasInUse({ config: 'BLAS_INFO=mkl, ', maps: maps(reference) })?.name, 'MKL');
   assert.equal(blasInUse({ config: 'BLAS_INFO=open, ', maps: '' })?.name, 'OpenBLAS');
   assert.equal(blasInUse({ maps: '' }), undefined);

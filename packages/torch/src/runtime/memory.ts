@@ -1,0 +1,52 @@
+/** @file What is alive: counts of tensors and bytes, and a check that a piece of code leaves nothing behind. */
+
+import { Tensor } from '../core/tensor.ts';
+import { handleOf } from '../core/dispatch.ts';
+import { EdgeAIError } from '../errors.ts';
+import { native } from '../native.ts';
+
+export interface MemoryStatistics {
+  /** Live tensor handles of this thread. */
+  readonly tensors: number;
+  /** Bytes of the distinct storages behind them. */
+  readonly bytes: number;
+  /** Most handles alive at once so far. */
+  readonly peakTensors: number;
+  /** Handles ever made. */
+  readonly created: number;
+}
+
+/** Tensors that are alive in this thread. Memory that autograd graphs hold by themselves is not counted. */
+export function memory(): MemoryStatistics {
+  return native.memory();
+}
+
+/** More tensors were alive after a piece of code than before. */
+export class TensorLeakError extends EdgeAIError {
+  constructor(leaked: number) {
+    super('TENSOR_LEAK', `${leaked} tensor${leaked === 1 ? '' : 's'} left alive; wrap the code in scope(…), dispose() them, or keep() those meant to stay`);
+  }
+}
+
+/**
+ * Runs `fn` and throws when it leaves tensors alive: a test helper.
+ *
+ * @param allowed how many may stay, for code that fills a cache
+ */
+export async function expectNoLeaks<T>(fn: () => T | Promise<T>, allowed = 0): Promise<T> {
+  const before = native.memory().tensors;
+  const result = await fn();
+  const leaked = native.memory().tensors - before;
+  if (leaked > allowed) throw new TensorLeakError(leaked);
+  return result;
+}
+
+/** Hands a tensor to another thread: pass the ticket in a message, `adoptTensor` it there once. No copy is made. */
+export function exportTensor(tensor: Tensor): number {
+  return native.exportTensor(handleOf(tensor));
+}
+
+/** Takes over a tensor that another thread exported. */
+export function adoptTensor(ticket: number): Tensor {
+  return new Tensor(native.adoptTensor(ticket), 'adoptTensor');
+}
