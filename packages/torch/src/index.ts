@@ -64,3 +64,6 @@ export {
   setNumThreads,
   useDeterministicAlgorithms,
 } from './runtime/settings.ts';
+export * as data from './data/index.ts';
+export * as nn from './nn/index.ts';
+export * as optim from './optim/index.ts';
