@@ -88,7 +88,8 @@ async function installPackages(context) {
   context.doing('installing npm packages (npm ci)');
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
   const { code, output } = await runCommand(['npm', 'ci'], { cwd: root, env });
-  if (code !== 0) throw new Error(`npm ci failed:\n${output.trimEnd().split('\n').slice(-12).join('\n')}`);
+  // npm says the reason first and its whole usage after it.
+  if (code !== 0) throw new Error(`npm ci failed:\n${output.trim().split('\n').slice(0, 12).join('\n')}`);
 }
 
 function checkCompiler() {

@@ -98,8 +98,7 @@ export function releaseIfOwned(tensor: Tensor): void {
 
 /** @internal Registers a new tensor with the current scope, or with the garbage collector where there is none. */
 export function track(tensor: Tensor): void {
-  const owner = currentScope;
-  tensor._scope = owner;
+  const owner = tensor._scope;
   if (owner !== null) owner.tensors.push(tensor);
   else watch(tensor);
 }

@@ -8,7 +8,7 @@ import { bindTensor, callOp, handleOf, Operator } from './dispatch.ts';
 import { formatTensor } from './format.ts';
 import { TensorMethods } from './generated/methods.ts';
 import { indexTensor, type Index } from './indexing.ts';
-import { type Scope, scope, setTensorClass, track, untrack } from './scope.ts';
+import { currentScope, type Scope, scope, setTensorClass, track, untrack } from './scope.ts';
 import { setSelectTensorClass } from './select.ts';
 import type { Device, Layout, MemoryFormat } from './types.ts';
 
@@ -44,7 +44,7 @@ export class Tensor extends TensorMethods implements Disposable {
   /** @internal 0 once released. */
   _handle: Handle;
   /** @internal */
-  _scope: Scope | null = null;
+  _scope: Scope | null;
   /** @internal Name of the operator that made it. */
   _origin: string;
 
@@ -53,6 +53,7 @@ export class Tensor extends TensorMethods implements Disposable {
     super();
     this._handle = handle;
     this._origin = origin;
+    this._scope = currentScope;
     track(this);
   }
 
