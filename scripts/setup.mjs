@@ -38,8 +38,12 @@ async function main() {
   };
   let missing = 0;
   const wanted = steps.filter((step) => step.wanted?.(context) ?? true);
-  if (!options.check) await installSystemPackages(wanted, context);
+  let aptDone = options.check;
   for (const step of wanted) {
+    if (!aptDone && step.debianPackage !== undefined) {
+      aptDone = true;
+      await installSystemPackages(wanted, context);
+    }
     let finding = await step.check(context);
     if (!finding.ok && !options.check && step.fix !== undefined && finding.fixable !== false) {
       finding = (await attempt(() => step.fix?.(context))) ?? (await step.check(context));
@@ -51,6 +55,7 @@ async function main() {
     // Each step stands on those before it: going on would only hide the first cause.
     if (!options.check) return 1;
   }
+  if (missing > 0) console.error('`npm run setup` does what it can of this and says what it cannot.');
   return missing > 0 ? 1 : 0;
 }
 
