@@ -274,7 +274,7 @@ function main(): void {
     if (asMethods.length > 0) {
       const sigs = unique(asMethods.flatMap((o) => signatures(o, 1).map((s) => `  ${js}(${s}): ${returnType(o)};`)));
       methods.push(
-        `${doc(asMethods).replace(/^/gm, '  ')}\n${sigs.join('\n')}\n  ${js}(...args: unknown[]): unknown {\n    return invoke(${selection(asMethods, 1, name)}, [this, ...args]);\n  }`,
+        `${doc(asMethods).replace(/^/gm, '  ')}\n${sigs.join('\n')}\n  ${js}(...args: unknown[]): unknown {\n    return invokeMethod(${selection(asMethods, 1, name)}, this, args);\n  }`,
       );
     }
     if (name.endsWith('_') && !name.startsWith('_foreach')) continue;
@@ -301,7 +301,7 @@ function main(): void {
   const methodBody = methods.join('\n\n');
   writeFileSync(
     join(folder, 'methods.ts'),
-    `${HEADER}/** @file Every operator whose first argument is \`self\`, as a method. */\n\nimport type { DType } from '../../dtype.ts';\nimport { invoke } from '../dispatch.ts';\nimport type { Generator } from '../generator.ts';\nimport { ${helpers(methodBody).join(', ')} } from '../select.ts';\nimport type { Tensor } from '../tensor.ts';\nimport type { ${types(methodBody).join(', ')} } from '../types.ts';\n${imports(methodBody)}\n\nexport abstract class TensorMethods {\n${methodBody}\n}\n`,
+    `${HEADER}/** @file Every operator whose first argument is \`self\`, as a method. */\n\nimport type { DType } from '../../dtype.ts';\nimport { invokeMethod } from '../dispatch.ts';\nimport type { Generator } from '../generator.ts';\nimport { ${helpers(methodBody).join(', ')} } from '../select.ts';\nimport type { Tensor } from '../tensor.ts';\nimport type { ${types(methodBody).join(', ')} } from '../types.ts';\n${imports(methodBody)}\n\nexport abstract class TensorMethods {\n${methodBody}\n}\n`,
   );
   const functionBody = functions.join('\n\n');
   writeFileSync(

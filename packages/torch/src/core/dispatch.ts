@@ -231,6 +231,29 @@ export function camelCase(name: string): string {
   return name.replace(/(?<=[a-zA-Z0-9])_([a-zA-Z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
+/** The short way for the most frequent kind of call: at most two arguments in, one new tensor out, nobody recording. */
+function callShort(operator: Operator, count: 1 | 2, first: unknown, second: unknown): unknown {
+  if (operator.id < 0) operator.prepare();
+  if (operator.returnMode !== RETURNS_TENSOR || recorder !== undefined) {
+    return callArray(operator, count === 1 ? [first] : [first, second]);
+  }
+  const handle =
+    count === 1
+      ? native.call(operator.id, unwrap(operator, 0, first))
+      : native.call(operator.id, unwrap(operator, 0, first), unwrap(operator, 1, second));
+  return handle === null ? null : binding.wrap(handle as Handle, operator.name);
+}
+
+/** @internal As `invoke`, for a method: `self` comes apart from the other arguments. */
+export function invokeMethod(operator: Operator, self: unknown, args: unknown[]): unknown {
+  if (args.length === 0) return callShort(operator, 1, self, undefined);
+  if (args.length === 1) {
+    const only = args[0];
+    if (only !== undefined && (binding.isTensor(only) || !isOptions(only))) return callShort(operator, 2, self, only);
+  }
+  return invoke(operator, [self, ...args]);
+}
+
 /**
  * @internal Calls an operator whose last given argument may be an options object with the remaining arguments by name.
  * @throws {ArgumentError} for an option that the operator does not have.

@@ -3,7 +3,7 @@
 /** @file Every operator whose first argument is `self`, as a method. */
 
 import type { DType } from '../../dtype.ts';
-import { invoke } from '../dispatch.ts';
+import { invokeMethod } from '../dispatch.ts';
 import type { Generator } from '../generator.ts';
 import { given, hasOption, isNumbers, isScalar, isString, isTensor } from '../select.ts';
 import type { Tensor } from '../tensor.ts';
@@ -751,85 +751,85 @@ export abstract class TensorMethods {
   /** `aten::abs(Tensor self)` */
   abs(): Tensor;
   abs(...args: unknown[]): unknown {
-    return invoke(abs$, [this, ...args]);
+    return invokeMethod(abs$, this, args);
   }
 
   /** `aten::abs_(Tensor self)` */
   abs_(): Tensor;
   abs_(...args: unknown[]): unknown {
-    return invoke(abs_$, [this, ...args]);
+    return invokeMethod(abs_$, this, args);
   }
 
   /** `aten::absolute(Tensor self)` */
   absolute(): Tensor;
   absolute(...args: unknown[]): unknown {
-    return invoke(absolute$, [this, ...args]);
+    return invokeMethod(absolute$, this, args);
   }
 
   /** `aten::absolute_(Tensor self)` */
   absolute_(): Tensor;
   absolute_(...args: unknown[]): unknown {
-    return invoke(absolute_$, [this, ...args]);
+    return invokeMethod(absolute_$, this, args);
   }
 
   /** `aten::acos(Tensor self)` */
   acos(): Tensor;
   acos(...args: unknown[]): unknown {
-    return invoke(acos$, [this, ...args]);
+    return invokeMethod(acos$, this, args);
   }
 
   /** `aten::acos_(Tensor self)` */
   acos_(): Tensor;
   acos_(...args: unknown[]): unknown {
-    return invoke(acos_$, [this, ...args]);
+    return invokeMethod(acos_$, this, args);
   }
 
   /** `aten::acosh(Tensor self)` */
   acosh(): Tensor;
   acosh(...args: unknown[]): unknown {
-    return invoke(acosh$, [this, ...args]);
+    return invokeMethod(acosh$, this, args);
   }
 
   /** `aten::acosh_(Tensor self)` */
   acosh_(): Tensor;
   acosh_(...args: unknown[]): unknown {
-    return invoke(acosh_$, [this, ...args]);
+    return invokeMethod(acosh_$, this, args);
   }
 
   /** `aten::adaptive_avg_pool1d(Tensor self, int[][1] output_size)` */
   adaptiveAvgPool1d(outputSize: number | readonly number[]): Tensor;
   adaptiveAvgPool1d(...args: unknown[]): unknown {
-    return invoke(adaptiveAvgPool1d$, [this, ...args]);
+    return invokeMethod(adaptiveAvgPool1d$, this, args);
   }
 
   /** `aten::adaptive_avg_pool2d(Tensor self, int[][2] output_size)` */
   adaptiveAvgPool2d(outputSize: number | readonly number[]): Tensor;
   adaptiveAvgPool2d(...args: unknown[]): unknown {
-    return invoke(adaptiveAvgPool2d$, [this, ...args]);
+    return invokeMethod(adaptiveAvgPool2d$, this, args);
   }
 
   /** `aten::adaptive_avg_pool3d(Tensor self, int[][3] output_size)` */
   adaptiveAvgPool3d(outputSize: number | readonly number[]): Tensor;
   adaptiveAvgPool3d(...args: unknown[]): unknown {
-    return invoke(adaptiveAvgPool3d$, [this, ...args]);
+    return invokeMethod(adaptiveAvgPool3d$, this, args);
   }
 
   /** `aten::adaptive_max_pool1d(Tensor self, int[][1] output_size)` */
   adaptiveMaxPool1d(outputSize: number | readonly number[]): [Tensor, Tensor];
   adaptiveMaxPool1d(...args: unknown[]): unknown {
-    return invoke(adaptiveMaxPool1d$, [this, ...args]);
+    return invokeMethod(adaptiveMaxPool1d$, this, args);
   }
 
   /** `aten::adaptive_max_pool2d(Tensor self, int[][2] output_size)` */
   adaptiveMaxPool2d(outputSize: number | readonly number[]): [Tensor, Tensor];
   adaptiveMaxPool2d(...args: unknown[]): unknown {
-    return invoke(adaptiveMaxPool2d$, [this, ...args]);
+    return invokeMethod(adaptiveMaxPool2d$, this, args);
   }
 
   /** `aten::adaptive_max_pool3d(Tensor self, int[][3] output_size)` */
   adaptiveMaxPool3d(outputSize: number | readonly number[]): [Tensor, Tensor];
   adaptiveMaxPool3d(...args: unknown[]): unknown {
-    return invoke(adaptiveMaxPool3d$, [this, ...args]);
+    return invokeMethod(adaptiveMaxPool3d$, this, args);
   }
 
   /**
@@ -841,7 +841,7 @@ export abstract class TensorMethods {
   add(other: Scalar, alpha?: Scalar): Tensor;
   add(other: Scalar, options?: { alpha?: Scalar }): Tensor;
   add(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? add$Tensor : add$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? add$Tensor : add$Scalar, this, args);
   }
 
   /**
@@ -853,85 +853,85 @@ export abstract class TensorMethods {
   add_(other: Scalar, alpha?: Scalar): Tensor;
   add_(other: Scalar, options?: { alpha?: Scalar }): Tensor;
   add_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? add_$Tensor : add_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? add_$Tensor : add_$Scalar, this, args);
   }
 
   /** `aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, Scalar beta=1, Scalar alpha=1)` */
   addbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   addbmm(...args: unknown[]): unknown {
-    return invoke(addbmm$, [this, ...args]);
+    return invokeMethod(addbmm$, this, args);
   }
 
   /** `aten::addbmm_(Tensor self, Tensor batch1, Tensor batch2, Scalar beta=1, Scalar alpha=1)` */
   addbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   addbmm_(...args: unknown[]): unknown {
-    return invoke(addbmm_$, [this, ...args]);
+    return invokeMethod(addbmm_$, this, args);
   }
 
   /** `aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, Scalar value=1)` */
   addcdiv(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
   addcdiv(...args: unknown[]): unknown {
-    return invoke(addcdiv$, [this, ...args]);
+    return invokeMethod(addcdiv$, this, args);
   }
 
   /** `aten::addcdiv_(Tensor self, Tensor tensor1, Tensor tensor2, Scalar value=1)` */
   addcdiv_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
   addcdiv_(...args: unknown[]): unknown {
-    return invoke(addcdiv_$, [this, ...args]);
+    return invokeMethod(addcdiv_$, this, args);
   }
 
   /** `aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, Scalar value=1)` */
   addcmul(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
   addcmul(...args: unknown[]): unknown {
-    return invoke(addcmul$, [this, ...args]);
+    return invokeMethod(addcmul$, this, args);
   }
 
   /** `aten::addcmul_(Tensor self, Tensor tensor1, Tensor tensor2, Scalar value=1)` */
   addcmul_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
   addcmul_(...args: unknown[]): unknown {
-    return invoke(addcmul_$, [this, ...args]);
+    return invokeMethod(addcmul_$, this, args);
   }
 
   /** `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, Scalar beta=1, Scalar alpha=1)` */
   addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   addmm(...args: unknown[]): unknown {
-    return invoke(addmm$, [this, ...args]);
+    return invokeMethod(addmm$, this, args);
   }
 
   /** `aten::addmm_(Tensor self, Tensor mat1, Tensor mat2, Scalar beta=1, Scalar alpha=1)` */
   addmm_(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   addmm_(...args: unknown[]): unknown {
-    return invoke(addmm_$, [this, ...args]);
+    return invokeMethod(addmm_$, this, args);
   }
 
   /** `aten::addmv(Tensor self, Tensor mat, Tensor vec, Scalar beta=1, Scalar alpha=1)` */
   addmv(mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   addmv(...args: unknown[]): unknown {
-    return invoke(addmv$, [this, ...args]);
+    return invokeMethod(addmv$, this, args);
   }
 
   /** `aten::addmv_(Tensor self, Tensor mat, Tensor vec, Scalar beta=1, Scalar alpha=1)` */
   addmv_(mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   addmv_(...args: unknown[]): unknown {
-    return invoke(addmv_$, [this, ...args]);
+    return invokeMethod(addmv_$, this, args);
   }
 
   /** `aten::addr(Tensor self, Tensor vec1, Tensor vec2, Scalar beta=1, Scalar alpha=1)` */
   addr(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   addr(...args: unknown[]): unknown {
-    return invoke(addr$, [this, ...args]);
+    return invokeMethod(addr$, this, args);
   }
 
   /** `aten::addr_(Tensor self, Tensor vec1, Tensor vec2, Scalar beta=1, Scalar alpha=1)` */
   addr_(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   addr_(...args: unknown[]): unknown {
-    return invoke(addr_$, [this, ...args]);
+    return invokeMethod(addr_$, this, args);
   }
 
   /** `aten::adjoint(Tensor self)` */
   adjoint(): Tensor;
   adjoint(...args: unknown[]): unknown {
-    return invoke(adjoint$, [this, ...args]);
+    return invokeMethod(adjoint$, this, args);
   }
 
   /**
@@ -943,46 +943,46 @@ export abstract class TensorMethods {
   all(dim: number, options?: { keepdim?: boolean }): Tensor;
   all(): Tensor;
   all(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) ? all$dim : all$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) ? all$dim : all$, this, args);
   }
 
   /** `aten::allclose(Tensor self, Tensor other, float rtol=0.00001, float atol=1e-8, bool equal_nan=false)` */
   allclose(other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean;
   allclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
   allclose(...args: unknown[]): unknown {
-    return invoke(allclose$, [this, ...args]);
+    return invokeMethod(allclose$, this, args);
   }
 
   /** `aten::alpha_dropout_(Tensor self, float p, bool train)` */
   alphaDropout_(p: number, train: boolean): Tensor;
   alphaDropout_(...args: unknown[]): unknown {
-    return invoke(alphaDropout_$, [this, ...args]);
+    return invokeMethod(alphaDropout_$, this, args);
   }
 
   /** `aten::amax(Tensor self, int[][1] dim=[], bool keepdim=false)` */
   amax(dim?: number | readonly number[], keepdim?: boolean): Tensor;
   amax(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor;
   amax(...args: unknown[]): unknown {
-    return invoke(amax$, [this, ...args]);
+    return invokeMethod(amax$, this, args);
   }
 
   /** `aten::amin(Tensor self, int[][1] dim=[], bool keepdim=false)` */
   amin(dim?: number | readonly number[], keepdim?: boolean): Tensor;
   amin(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor;
   amin(...args: unknown[]): unknown {
-    return invoke(amin$, [this, ...args]);
+    return invokeMethod(amin$, this, args);
   }
 
   /** `aten::aminmax(Tensor self, int? dim=null, bool keepdim=false)` */
   aminmax(options?: { dim?: number | null; keepdim?: boolean }): [min: Tensor, max: Tensor];
   aminmax(...args: unknown[]): unknown {
-    return invoke(aminmax$, [this, ...args]);
+    return invokeMethod(aminmax$, this, args);
   }
 
   /** `aten::angle(Tensor self)` */
   angle(): Tensor;
   angle(...args: unknown[]): unknown {
-    return invoke(angle$, [this, ...args]);
+    return invokeMethod(angle$, this, args);
   }
 
   /**
@@ -994,105 +994,105 @@ export abstract class TensorMethods {
   any(dim: number, options?: { keepdim?: boolean }): Tensor;
   any(): Tensor;
   any(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) ? any$dim : any$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) ? any$dim : any$, this, args);
   }
 
   /** `aten::arccos(Tensor self)` */
   arccos(): Tensor;
   arccos(...args: unknown[]): unknown {
-    return invoke(arccos$, [this, ...args]);
+    return invokeMethod(arccos$, this, args);
   }
 
   /** `aten::arccos_(Tensor self)` */
   arccos_(): Tensor;
   arccos_(...args: unknown[]): unknown {
-    return invoke(arccos_$, [this, ...args]);
+    return invokeMethod(arccos_$, this, args);
   }
 
   /** `aten::arccosh(Tensor self)` */
   arccosh(): Tensor;
   arccosh(...args: unknown[]): unknown {
-    return invoke(arccosh$, [this, ...args]);
+    return invokeMethod(arccosh$, this, args);
   }
 
   /** `aten::arccosh_(Tensor self)` */
   arccosh_(): Tensor;
   arccosh_(...args: unknown[]): unknown {
-    return invoke(arccosh_$, [this, ...args]);
+    return invokeMethod(arccosh_$, this, args);
   }
 
   /** `aten::arcsin(Tensor self)` */
   arcsin(): Tensor;
   arcsin(...args: unknown[]): unknown {
-    return invoke(arcsin$, [this, ...args]);
+    return invokeMethod(arcsin$, this, args);
   }
 
   /** `aten::arcsin_(Tensor self)` */
   arcsin_(): Tensor;
   arcsin_(...args: unknown[]): unknown {
-    return invoke(arcsin_$, [this, ...args]);
+    return invokeMethod(arcsin_$, this, args);
   }
 
   /** `aten::arcsinh(Tensor self)` */
   arcsinh(): Tensor;
   arcsinh(...args: unknown[]): unknown {
-    return invoke(arcsinh$, [this, ...args]);
+    return invokeMethod(arcsinh$, this, args);
   }
 
   /** `aten::arcsinh_(Tensor self)` */
   arcsinh_(): Tensor;
   arcsinh_(...args: unknown[]): unknown {
-    return invoke(arcsinh_$, [this, ...args]);
+    return invokeMethod(arcsinh_$, this, args);
   }
 
   /** `aten::arctan(Tensor self)` */
   arctan(): Tensor;
   arctan(...args: unknown[]): unknown {
-    return invoke(arctan$, [this, ...args]);
+    return invokeMethod(arctan$, this, args);
   }
 
   /** `aten::arctan2(Tensor self, Tensor other)` */
   arctan2(other: Tensor): Tensor;
   arctan2(...args: unknown[]): unknown {
-    return invoke(arctan2$, [this, ...args]);
+    return invokeMethod(arctan2$, this, args);
   }
 
   /** `aten::arctan2_(Tensor self, Tensor other)` */
   arctan2_(other: Tensor): Tensor;
   arctan2_(...args: unknown[]): unknown {
-    return invoke(arctan2_$, [this, ...args]);
+    return invokeMethod(arctan2_$, this, args);
   }
 
   /** `aten::arctan_(Tensor self)` */
   arctan_(): Tensor;
   arctan_(...args: unknown[]): unknown {
-    return invoke(arctan_$, [this, ...args]);
+    return invokeMethod(arctan_$, this, args);
   }
 
   /** `aten::arctanh(Tensor self)` */
   arctanh(): Tensor;
   arctanh(...args: unknown[]): unknown {
-    return invoke(arctanh$, [this, ...args]);
+    return invokeMethod(arctanh$, this, args);
   }
 
   /** `aten::arctanh_(Tensor self)` */
   arctanh_(): Tensor;
   arctanh_(...args: unknown[]): unknown {
-    return invoke(arctanh_$, [this, ...args]);
+    return invokeMethod(arctanh_$, this, args);
   }
 
   /** `aten::argmax(Tensor self, int? dim=null, bool keepdim=false)` */
   argmax(dim?: number | null, keepdim?: boolean): Tensor;
   argmax(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
   argmax(...args: unknown[]): unknown {
-    return invoke(argmax$, [this, ...args]);
+    return invokeMethod(argmax$, this, args);
   }
 
   /** `aten::argmin(Tensor self, int? dim=null, bool keepdim=false)` */
   argmin(dim?: number | null, keepdim?: boolean): Tensor;
   argmin(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
   argmin(...args: unknown[]): unknown {
-    return invoke(argmin$, [this, ...args]);
+    return invokeMethod(argmin$, this, args);
   }
 
   /**
@@ -1104,145 +1104,145 @@ export abstract class TensorMethods {
   argsort(dim?: number, descending?: boolean): Tensor;
   argsort(options?: { dim?: number; descending?: boolean }): Tensor;
   argsort(...args: unknown[]): unknown {
-    return invoke(hasOption(args, 'stable') ? argsort$stable : argsort$, [this, ...args]);
+    return invokeMethod(hasOption(args, 'stable') ? argsort$stable : argsort$, this, args);
   }
 
   /** `aten::argwhere(Tensor self)` */
   argwhere(): Tensor;
   argwhere(...args: unknown[]): unknown {
-    return invoke(argwhere$, [this, ...args]);
+    return invokeMethod(argwhere$, this, args);
   }
 
   /** `aten::as_strided(Tensor self, int[] size, int[] stride, int? storage_offset=null)` */
   asStrided(size: readonly number[], stride: readonly number[], storageOffset?: number | null): Tensor;
   asStrided(size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
   asStrided(...args: unknown[]): unknown {
-    return invoke(asStrided$, [this, ...args]);
+    return invokeMethod(asStrided$, this, args);
   }
 
   /** `aten::as_strided_(Tensor self, int[] size, int[] stride, int? storage_offset=null)` */
   asStrided_(size: readonly number[], stride: readonly number[], storageOffset?: number | null): Tensor;
   asStrided_(size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
   asStrided_(...args: unknown[]): unknown {
-    return invoke(asStrided_$, [this, ...args]);
+    return invokeMethod(asStrided_$, this, args);
   }
 
   /** `aten::as_strided_scatter(Tensor self, Tensor src, int[] size, int[] stride, int? storage_offset=null)` */
   asStridedScatter(src: Tensor, size: readonly number[], stride: readonly number[], storageOffset?: number | null): Tensor;
   asStridedScatter(src: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
   asStridedScatter(...args: unknown[]): unknown {
-    return invoke(asStridedScatter$, [this, ...args]);
+    return invokeMethod(asStridedScatter$, this, args);
   }
 
   /** `aten::asin(Tensor self)` */
   asin(): Tensor;
   asin(...args: unknown[]): unknown {
-    return invoke(asin$, [this, ...args]);
+    return invokeMethod(asin$, this, args);
   }
 
   /** `aten::asin_(Tensor self)` */
   asin_(): Tensor;
   asin_(...args: unknown[]): unknown {
-    return invoke(asin_$, [this, ...args]);
+    return invokeMethod(asin_$, this, args);
   }
 
   /** `aten::asinh(Tensor self)` */
   asinh(): Tensor;
   asinh(...args: unknown[]): unknown {
-    return invoke(asinh$, [this, ...args]);
+    return invokeMethod(asinh$, this, args);
   }
 
   /** `aten::asinh_(Tensor self)` */
   asinh_(): Tensor;
   asinh_(...args: unknown[]): unknown {
-    return invoke(asinh_$, [this, ...args]);
+    return invokeMethod(asinh_$, this, args);
   }
 
   /** `aten::atan(Tensor self)` */
   atan(): Tensor;
   atan(...args: unknown[]): unknown {
-    return invoke(atan$, [this, ...args]);
+    return invokeMethod(atan$, this, args);
   }
 
   /** `aten::atan2(Tensor self, Tensor other)` */
   atan2(other: Tensor): Tensor;
   atan2(...args: unknown[]): unknown {
-    return invoke(atan2$, [this, ...args]);
+    return invokeMethod(atan2$, this, args);
   }
 
   /** `aten::atan2_(Tensor self, Tensor other)` */
   atan2_(other: Tensor): Tensor;
   atan2_(...args: unknown[]): unknown {
-    return invoke(atan2_$, [this, ...args]);
+    return invokeMethod(atan2_$, this, args);
   }
 
   /** `aten::atan_(Tensor self)` */
   atan_(): Tensor;
   atan_(...args: unknown[]): unknown {
-    return invoke(atan_$, [this, ...args]);
+    return invokeMethod(atan_$, this, args);
   }
 
   /** `aten::atanh(Tensor self)` */
   atanh(): Tensor;
   atanh(...args: unknown[]): unknown {
-    return invoke(atanh$, [this, ...args]);
+    return invokeMethod(atanh$, this, args);
   }
 
   /** `aten::atanh_(Tensor self)` */
   atanh_(): Tensor;
   atanh_(...args: unknown[]): unknown {
-    return invoke(atanh_$, [this, ...args]);
+    return invokeMethod(atanh_$, this, args);
   }
 
   /** `aten::atleast_1d(Tensor self)` */
   atleast1d(): Tensor;
   atleast1d(...args: unknown[]): unknown {
-    return invoke(atleast1d$, [this, ...args]);
+    return invokeMethod(atleast1d$, this, args);
   }
 
   /** `aten::atleast_2d(Tensor self)` */
   atleast2d(): Tensor;
   atleast2d(...args: unknown[]): unknown {
-    return invoke(atleast2d$, [this, ...args]);
+    return invokeMethod(atleast2d$, this, args);
   }
 
   /** `aten::atleast_3d(Tensor self)` */
   atleast3d(): Tensor;
   atleast3d(...args: unknown[]): unknown {
-    return invoke(atleast3d$, [this, ...args]);
+    return invokeMethod(atleast3d$, this, args);
   }
 
   /** `aten::avg_pool1d(Tensor self, int[][1] kernel_size, int[][1] stride=[], int[][1] padding=[0], bool ceil_mode=false, bool count_include_pad=true)` */
   avgPool1d(kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], ceilMode?: boolean, countIncludePad?: boolean): Tensor;
   avgPool1d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
   avgPool1d(...args: unknown[]): unknown {
-    return invoke(avgPool1d$, [this, ...args]);
+    return invokeMethod(avgPool1d$, this, args);
   }
 
   /** `aten::avg_pool2d(Tensor self, int[][2] kernel_size, int[][2] stride=[], int[][2] padding=[0,0], bool ceil_mode=false, bool count_include_pad=true, int? divisor_override=null)` */
   avgPool2d(kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], ceilMode?: boolean, countIncludePad?: boolean, divisorOverride?: number | null): Tensor;
   avgPool2d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null }): Tensor;
   avgPool2d(...args: unknown[]): unknown {
-    return invoke(avgPool2d$, [this, ...args]);
+    return invokeMethod(avgPool2d$, this, args);
   }
 
   /** `aten::avg_pool3d(Tensor self, int[][3] kernel_size, int[][3] stride=[], int[][3] padding=[0,0,0], bool ceil_mode=false, bool count_include_pad=true, int? divisor_override=null)` */
   avgPool3d(kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], ceilMode?: boolean, countIncludePad?: boolean, divisorOverride?: number | null): Tensor;
   avgPool3d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null }): Tensor;
   avgPool3d(...args: unknown[]): unknown {
-    return invoke(avgPool3d$, [this, ...args]);
+    return invokeMethod(avgPool3d$, this, args);
   }
 
   /** `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, Scalar beta=1, Scalar alpha=1)` */
   baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   baddbmm(...args: unknown[]): unknown {
-    return invoke(baddbmm$, [this, ...args]);
+    return invokeMethod(baddbmm$, this, args);
   }
 
   /** `aten::baddbmm_(Tensor self, Tensor batch1, Tensor batch2, Scalar beta=1, Scalar alpha=1)` */
   baddbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   baddbmm_(...args: unknown[]): unknown {
-    return invoke(baddbmm_$, [this, ...args]);
+    return invokeMethod(baddbmm_$, this, args);
   }
 
   /**
@@ -1256,7 +1256,7 @@ export abstract class TensorMethods {
   bernoulli(p: number, options?: { generator?: Generator | null }): Tensor;
   bernoulli(options?: { generator?: Generator | null }): Tensor;
   bernoulli(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bernoulli$Tensor : isScalar(args[0]) ? bernoulli$p : bernoulli$, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bernoulli$Tensor : isScalar(args[0]) ? bernoulli$p : bernoulli$, this, args);
   }
 
   /**
@@ -1268,28 +1268,28 @@ export abstract class TensorMethods {
   bernoulli_(p?: number, options?: { generator?: Generator | null }): Tensor;
   bernoulli_(options?: { p?: number; generator?: Generator | null }): Tensor;
   bernoulli_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bernoulli_$Tensor : bernoulli_$float, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bernoulli_$Tensor : bernoulli_$float, this, args);
   }
 
   /** `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=null, int reduction=1)` */
   binaryCrossEntropy(target: Tensor, weight?: Tensor | null, reduction?: number): Tensor;
   binaryCrossEntropy(target: Tensor, options?: { weight?: Tensor | null; reduction?: number }): Tensor;
   binaryCrossEntropy(...args: unknown[]): unknown {
-    return invoke(binaryCrossEntropy$, [this, ...args]);
+    return invokeMethod(binaryCrossEntropy$, this, args);
   }
 
   /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=null, Tensor? pos_weight=null, int reduction=1)` */
   binaryCrossEntropyWithLogits(target: Tensor, weight?: Tensor | null, posWeight?: Tensor | null, reduction?: number): Tensor;
   binaryCrossEntropyWithLogits(target: Tensor, options?: { weight?: Tensor | null; posWeight?: Tensor | null; reduction?: number }): Tensor;
   binaryCrossEntropyWithLogits(...args: unknown[]): unknown {
-    return invoke(binaryCrossEntropyWithLogits$, [this, ...args]);
+    return invokeMethod(binaryCrossEntropyWithLogits$, this, args);
   }
 
   /** `aten::bincount(Tensor self, Tensor? weights=null, int minlength=0)` */
   bincount(weights?: Tensor | null, minlength?: number): Tensor;
   bincount(options?: { weights?: Tensor | null; minlength?: number }): Tensor;
   bincount(...args: unknown[]): unknown {
-    return invoke(bincount$, [this, ...args]);
+    return invokeMethod(bincount$, this, args);
   }
 
   /**
@@ -1300,7 +1300,7 @@ export abstract class TensorMethods {
   bitwiseAnd(other: Tensor): Tensor;
   bitwiseAnd(other: Scalar): Tensor;
   bitwiseAnd(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bitwiseAnd$Tensor : bitwiseAnd$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bitwiseAnd$Tensor : bitwiseAnd$Scalar, this, args);
   }
 
   /**
@@ -1311,7 +1311,7 @@ export abstract class TensorMethods {
   bitwiseAnd_(other: Tensor): Tensor;
   bitwiseAnd_(other: Scalar): Tensor;
   bitwiseAnd_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bitwiseAnd_$Tensor : bitwiseAnd_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bitwiseAnd_$Tensor : bitwiseAnd_$Scalar, this, args);
   }
 
   /**
@@ -1322,7 +1322,7 @@ export abstract class TensorMethods {
   bitwiseLeftShift(other: Tensor): Tensor;
   bitwiseLeftShift(other: Scalar): Tensor;
   bitwiseLeftShift(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bitwiseLeftShift$Tensor : bitwiseLeftShift$Tensor_Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bitwiseLeftShift$Tensor : bitwiseLeftShift$Tensor_Scalar, this, args);
   }
 
   /**
@@ -1333,19 +1333,19 @@ export abstract class TensorMethods {
   bitwiseLeftShift_(other: Tensor): Tensor;
   bitwiseLeftShift_(other: Scalar): Tensor;
   bitwiseLeftShift_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bitwiseLeftShift_$Tensor : bitwiseLeftShift_$Tensor_Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bitwiseLeftShift_$Tensor : bitwiseLeftShift_$Tensor_Scalar, this, args);
   }
 
   /** `aten::bitwise_not(Tensor self)` */
   bitwiseNot(): Tensor;
   bitwiseNot(...args: unknown[]): unknown {
-    return invoke(bitwiseNot$, [this, ...args]);
+    return invokeMethod(bitwiseNot$, this, args);
   }
 
   /** `aten::bitwise_not_(Tensor self)` */
   bitwiseNot_(): Tensor;
   bitwiseNot_(...args: unknown[]): unknown {
-    return invoke(bitwiseNot_$, [this, ...args]);
+    return invokeMethod(bitwiseNot_$, this, args);
   }
 
   /**
@@ -1356,7 +1356,7 @@ export abstract class TensorMethods {
   bitwiseOr(other: Tensor): Tensor;
   bitwiseOr(other: Scalar): Tensor;
   bitwiseOr(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bitwiseOr$Tensor : bitwiseOr$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bitwiseOr$Tensor : bitwiseOr$Scalar, this, args);
   }
 
   /**
@@ -1367,7 +1367,7 @@ export abstract class TensorMethods {
   bitwiseOr_(other: Tensor): Tensor;
   bitwiseOr_(other: Scalar): Tensor;
   bitwiseOr_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bitwiseOr_$Tensor : bitwiseOr_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bitwiseOr_$Tensor : bitwiseOr_$Scalar, this, args);
   }
 
   /**
@@ -1378,7 +1378,7 @@ export abstract class TensorMethods {
   bitwiseRightShift(other: Tensor): Tensor;
   bitwiseRightShift(other: Scalar): Tensor;
   bitwiseRightShift(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bitwiseRightShift$Tensor : bitwiseRightShift$Tensor_Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bitwiseRightShift$Tensor : bitwiseRightShift$Tensor_Scalar, this, args);
   }
 
   /**
@@ -1389,7 +1389,7 @@ export abstract class TensorMethods {
   bitwiseRightShift_(other: Tensor): Tensor;
   bitwiseRightShift_(other: Scalar): Tensor;
   bitwiseRightShift_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bitwiseRightShift_$Tensor : bitwiseRightShift_$Tensor_Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bitwiseRightShift_$Tensor : bitwiseRightShift_$Tensor_Scalar, this, args);
   }
 
   /**
@@ -1400,7 +1400,7 @@ export abstract class TensorMethods {
   bitwiseXor(other: Tensor): Tensor;
   bitwiseXor(other: Scalar): Tensor;
   bitwiseXor(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bitwiseXor$Tensor : bitwiseXor$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bitwiseXor$Tensor : bitwiseXor$Scalar, this, args);
   }
 
   /**
@@ -1411,99 +1411,99 @@ export abstract class TensorMethods {
   bitwiseXor_(other: Tensor): Tensor;
   bitwiseXor_(other: Scalar): Tensor;
   bitwiseXor_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? bitwiseXor_$Tensor : bitwiseXor_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? bitwiseXor_$Tensor : bitwiseXor_$Scalar, this, args);
   }
 
   /** `aten::bmm(Tensor self, Tensor mat2)` */
   bmm(mat2: Tensor): Tensor;
   bmm(...args: unknown[]): unknown {
-    return invoke(bmm$, [this, ...args]);
+    return invokeMethod(bmm$, this, args);
   }
 
   /** `aten::broadcast_to(Tensor self, int[] size)` */
   broadcastTo(size: readonly number[]): Tensor;
   broadcastTo(...args: unknown[]): unknown {
-    return invoke(broadcastTo$, [this, ...args]);
+    return invokeMethod(broadcastTo$, this, args);
   }
 
   /** `aten::bucketize.Tensor(Tensor self, Tensor boundaries, bool out_int32=false, bool right=false)` */
   bucketize(boundaries: Tensor, options?: { outInt32?: boolean; right?: boolean }): Tensor;
   bucketize(...args: unknown[]): unknown {
-    return invoke(bucketize$Tensor, [this, ...args]);
+    return invokeMethod(bucketize$Tensor, this, args);
   }
 
   /** `aten::cauchy(Tensor self, float median=0, float sigma=1, Generator? generator=null)` */
   cauchy(median?: number, sigma?: number, options?: { generator?: Generator | null }): Tensor;
   cauchy(options?: { median?: number; sigma?: number; generator?: Generator | null }): Tensor;
   cauchy(...args: unknown[]): unknown {
-    return invoke(cauchy$, [this, ...args]);
+    return invokeMethod(cauchy$, this, args);
   }
 
   /** `aten::cauchy_(Tensor self, float median=0, float sigma=1, Generator? generator=null)` */
   cauchy_(median?: number, sigma?: number, options?: { generator?: Generator | null }): Tensor;
   cauchy_(options?: { median?: number; sigma?: number; generator?: Generator | null }): Tensor;
   cauchy_(...args: unknown[]): unknown {
-    return invoke(cauchy_$, [this, ...args]);
+    return invokeMethod(cauchy_$, this, args);
   }
 
   /** `aten::ceil(Tensor self)` */
   ceil(): Tensor;
   ceil(...args: unknown[]): unknown {
-    return invoke(ceil$, [this, ...args]);
+    return invokeMethod(ceil$, this, args);
   }
 
   /** `aten::ceil_(Tensor self)` */
   ceil_(): Tensor;
   ceil_(...args: unknown[]): unknown {
-    return invoke(ceil_$, [this, ...args]);
+    return invokeMethod(ceil_$, this, args);
   }
 
   /** `aten::celu(Tensor self, Scalar alpha=1)` */
   celu(alpha?: Scalar): Tensor;
   celu(options?: { alpha?: Scalar }): Tensor;
   celu(...args: unknown[]): unknown {
-    return invoke(celu$, [this, ...args]);
+    return invokeMethod(celu$, this, args);
   }
 
   /** `aten::celu_(Tensor self, Scalar alpha=1)` */
   celu_(alpha?: Scalar): Tensor;
   celu_(options?: { alpha?: Scalar }): Tensor;
   celu_(...args: unknown[]): unknown {
-    return invoke(celu_$, [this, ...args]);
+    return invokeMethod(celu_$, this, args);
   }
 
   /** `aten::channel_shuffle(Tensor self, int groups)` */
   channelShuffle(groups: number): Tensor;
   channelShuffle(...args: unknown[]): unknown {
-    return invoke(channelShuffle$, [this, ...args]);
+    return invokeMethod(channelShuffle$, this, args);
   }
 
   /** `aten::cholesky(Tensor self, bool upper=false)` */
   cholesky(upper?: boolean): Tensor;
   cholesky(options?: { upper?: boolean }): Tensor;
   cholesky(...args: unknown[]): unknown {
-    return invoke(cholesky$, [this, ...args]);
+    return invokeMethod(cholesky$, this, args);
   }
 
   /** `aten::cholesky_inverse(Tensor self, bool upper=false)` */
   choleskyInverse(upper?: boolean): Tensor;
   choleskyInverse(options?: { upper?: boolean }): Tensor;
   choleskyInverse(...args: unknown[]): unknown {
-    return invoke(choleskyInverse$, [this, ...args]);
+    return invokeMethod(choleskyInverse$, this, args);
   }
 
   /** `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=false)` */
   choleskySolve(input2: Tensor, upper?: boolean): Tensor;
   choleskySolve(input2: Tensor, options?: { upper?: boolean }): Tensor;
   choleskySolve(...args: unknown[]): unknown {
-    return invoke(choleskySolve$, [this, ...args]);
+    return invokeMethod(choleskySolve$, this, args);
   }
 
   /** `aten::chunk(Tensor self, int chunks, int dim=0)` */
   chunk(chunks: number, dim?: number): Tensor[];
   chunk(chunks: number, options?: { dim?: number }): Tensor[];
   chunk(...args: unknown[]): unknown {
-    return invoke(chunk$, [this, ...args]);
+    return invokeMethod(chunk$, this, args);
   }
 
   /**
@@ -1516,7 +1516,7 @@ export abstract class TensorMethods {
   clamp(min?: Scalar | null, max?: Scalar | null): Tensor;
   clamp(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
   clamp(...args: unknown[]): unknown {
-    return invoke(given(args, isTensor) ? clamp$Tensor : clamp$, [this, ...args]);
+    return invokeMethod(given(args, isTensor) ? clamp$Tensor : clamp$, this, args);
   }
 
   /**
@@ -1529,7 +1529,7 @@ export abstract class TensorMethods {
   clamp_(min?: Scalar | null, max?: Scalar | null): Tensor;
   clamp_(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
   clamp_(...args: unknown[]): unknown {
-    return invoke(given(args, isTensor) ? clamp_$Tensor : clamp_$, [this, ...args]);
+    return invokeMethod(given(args, isTensor) ? clamp_$Tensor : clamp_$, this, args);
   }
 
   /**
@@ -1540,7 +1540,7 @@ export abstract class TensorMethods {
   clampMax(max: Tensor): Tensor;
   clampMax(max: Scalar): Tensor;
   clampMax(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? clampMax$Tensor : clampMax$, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? clampMax$Tensor : clampMax$, this, args);
   }
 
   /**
@@ -1551,7 +1551,7 @@ export abstract class TensorMethods {
   clampMax_(max: Tensor): Tensor;
   clampMax_(max: Scalar): Tensor;
   clampMax_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? clampMax_$Tensor : clampMax_$, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? clampMax_$Tensor : clampMax_$, this, args);
   }
 
   /**
@@ -1562,7 +1562,7 @@ export abstract class TensorMethods {
   clampMin(min: Tensor): Tensor;
   clampMin(min: Scalar): Tensor;
   clampMin(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? clampMin$Tensor : clampMin$, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? clampMin$Tensor : clampMin$, this, args);
   }
 
   /**
@@ -1573,7 +1573,7 @@ export abstract class TensorMethods {
   clampMin_(min: Tensor): Tensor;
   clampMin_(min: Scalar): Tensor;
   clampMin_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? clampMin_$Tensor : clampMin_$, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? clampMin_$Tensor : clampMin_$, this, args);
   }
 
   /**
@@ -1586,7 +1586,7 @@ export abstract class TensorMethods {
   clip(min?: Scalar | null, max?: Scalar | null): Tensor;
   clip(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
   clip(...args: unknown[]): unknown {
-    return invoke(given(args, isTensor) ? clip$Tensor : clip$, [this, ...args]);
+    return invokeMethod(given(args, isTensor) ? clip$Tensor : clip$, this, args);
   }
 
   /**
@@ -1599,65 +1599,65 @@ export abstract class TensorMethods {
   clip_(min?: Scalar | null, max?: Scalar | null): Tensor;
   clip_(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
   clip_(...args: unknown[]): unknown {
-    return invoke(given(args, isTensor) ? clip_$Tensor : clip_$, [this, ...args]);
+    return invokeMethod(given(args, isTensor) ? clip_$Tensor : clip_$, this, args);
   }
 
   /** `aten::clone(Tensor self, memory_format? memory_format=null)` */
   clone(options?: { memoryFormat?: MemoryFormat | null }): Tensor;
   clone(...args: unknown[]): unknown {
-    return invoke(clone$, [this, ...args]);
+    return invokeMethod(clone$, this, args);
   }
 
   /** `aten::col2im(Tensor self, int[][2] output_size, int[][2] kernel_size, int[][2] dilation, int[][2] padding, int[][2] stride)` */
   col2im(outputSize: number | readonly number[], kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor;
   col2im(...args: unknown[]): unknown {
-    return invoke(col2im$, [this, ...args]);
+    return invokeMethod(col2im$, this, args);
   }
 
   /** `aten::combinations(Tensor self, int r=2, bool with_replacement=false)` */
   combinations(r?: number, withReplacement?: boolean): Tensor;
   combinations(options?: { r?: number; withReplacement?: boolean }): Tensor;
   combinations(...args: unknown[]): unknown {
-    return invoke(combinations$, [this, ...args]);
+    return invokeMethod(combinations$, this, args);
   }
 
   /** `aten::conj(Tensor self)` */
   conj(): Tensor;
   conj(...args: unknown[]): unknown {
-    return invoke(conj$, [this, ...args]);
+    return invokeMethod(conj$, this, args);
   }
 
   /** `aten::conj_physical(Tensor self)` */
   conjPhysical(): Tensor;
   conjPhysical(...args: unknown[]): unknown {
-    return invoke(conjPhysical$, [this, ...args]);
+    return invokeMethod(conjPhysical$, this, args);
   }
 
   /** `aten::conj_physical_(Tensor self)` */
   conjPhysical_(): Tensor;
   conjPhysical_(...args: unknown[]): unknown {
-    return invoke(conjPhysical_$, [this, ...args]);
+    return invokeMethod(conjPhysical_$, this, args);
   }
 
   /** `aten::constant_pad_nd(Tensor self, int[] pad, Scalar value=0)` */
   constantPadNd(pad: readonly number[], value?: Scalar): Tensor;
   constantPadNd(pad: readonly number[], options?: { value?: Scalar }): Tensor;
   constantPadNd(...args: unknown[]): unknown {
-    return invoke(constantPadNd$, [this, ...args]);
+    return invokeMethod(constantPadNd$, this, args);
   }
 
   /** `aten::copy(Tensor self, Tensor src, bool non_blocking=false)` */
   copy(src: Tensor, nonBlocking?: boolean): Tensor;
   copy(src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
   copy(...args: unknown[]): unknown {
-    return invoke(copy$, [this, ...args]);
+    return invokeMethod(copy$, this, args);
   }
 
   /** `aten::copy_(Tensor self, Tensor src, bool non_blocking=false)` */
   copy_(src: Tensor, nonBlocking?: boolean): Tensor;
   copy_(src: Tensor, options?: { nonBlocking?: boolean }): Tensor;
   copy_(...args: unknown[]): unknown {
-    return invoke(copy_$, [this, ...args]);
+    return invokeMethod(copy_$, this, args);
   }
 
   /**
@@ -1668,7 +1668,7 @@ export abstract class TensorMethods {
   copysign(other: Tensor): Tensor;
   copysign(other: Scalar): Tensor;
   copysign(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? copysign$Tensor : copysign$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? copysign$Tensor : copysign$Scalar, this, args);
   }
 
   /**
@@ -1679,37 +1679,37 @@ export abstract class TensorMethods {
   copysign_(other: Tensor): Tensor;
   copysign_(other: Scalar): Tensor;
   copysign_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? copysign_$Tensor : copysign_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? copysign_$Tensor : copysign_$Scalar, this, args);
   }
 
   /** `aten::corrcoef(Tensor self)` */
   corrcoef(): Tensor;
   corrcoef(...args: unknown[]): unknown {
-    return invoke(corrcoef$, [this, ...args]);
+    return invokeMethod(corrcoef$, this, args);
   }
 
   /** `aten::cos(Tensor self)` */
   cos(): Tensor;
   cos(...args: unknown[]): unknown {
-    return invoke(cos$, [this, ...args]);
+    return invokeMethod(cos$, this, args);
   }
 
   /** `aten::cos_(Tensor self)` */
   cos_(): Tensor;
   cos_(...args: unknown[]): unknown {
-    return invoke(cos_$, [this, ...args]);
+    return invokeMethod(cos_$, this, args);
   }
 
   /** `aten::cosh(Tensor self)` */
   cosh(): Tensor;
   cosh(...args: unknown[]): unknown {
-    return invoke(cosh$, [this, ...args]);
+    return invokeMethod(cosh$, this, args);
   }
 
   /** `aten::cosh_(Tensor self)` */
   cosh_(): Tensor;
   cosh_(...args: unknown[]): unknown {
-    return invoke(cosh_$, [this, ...args]);
+    return invokeMethod(cosh_$, this, args);
   }
 
   /**
@@ -1721,154 +1721,154 @@ export abstract class TensorMethods {
   countNonzero(dim?: number | null): Tensor;
   countNonzero(options?: { dim?: number | null }): Tensor;
   countNonzero(...args: unknown[]): unknown {
-    return invoke(Array.isArray(args[0]) ? countNonzero$dim_IntList : countNonzero$, [this, ...args]);
+    return invokeMethod(Array.isArray(args[0]) ? countNonzero$dim_IntList : countNonzero$, this, args);
   }
 
   /** `aten::cov(Tensor self, int correction=1, Tensor? fweights=null, Tensor? aweights=null)` */
   cov(options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
   cov(...args: unknown[]): unknown {
-    return invoke(cov$, [this, ...args]);
+    return invokeMethod(cov$, this, args);
   }
 
   /** `aten::cross(Tensor self, Tensor other, int? dim=null)` */
   cross(other: Tensor, dim?: number | null): Tensor;
   cross(other: Tensor, options?: { dim?: number | null }): Tensor;
   cross(...args: unknown[]): unknown {
-    return invoke(cross$, [this, ...args]);
+    return invokeMethod(cross$, this, args);
   }
 
   /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=null, int reduction=1, int ignore_index=-100, float label_smoothing=0)` */
   crossEntropyLoss(target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number, labelSmoothing?: number): Tensor;
   crossEntropyLoss(target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number; labelSmoothing?: number }): Tensor;
   crossEntropyLoss(...args: unknown[]): unknown {
-    return invoke(crossEntropyLoss$, [this, ...args]);
+    return invokeMethod(crossEntropyLoss$, this, args);
   }
 
   /** `aten::cummax(Tensor self, int dim)` */
   cummax(dim: number): [values: Tensor, indices: Tensor];
   cummax(...args: unknown[]): unknown {
-    return invoke(cummax$, [this, ...args]);
+    return invokeMethod(cummax$, this, args);
   }
 
   /** `aten::cummin(Tensor self, int dim)` */
   cummin(dim: number): [values: Tensor, indices: Tensor];
   cummin(...args: unknown[]): unknown {
-    return invoke(cummin$, [this, ...args]);
+    return invokeMethod(cummin$, this, args);
   }
 
   /** `aten::cumprod(Tensor self, int dim, dtype? dtype=null)` */
   cumprod(dim: number, options?: { dtype?: DType | null }): Tensor;
   cumprod(...args: unknown[]): unknown {
-    return invoke(cumprod$, [this, ...args]);
+    return invokeMethod(cumprod$, this, args);
   }
 
   /** `aten::cumprod_(Tensor self, int dim, dtype? dtype=null)` */
   cumprod_(dim: number, options?: { dtype?: DType | null }): Tensor;
   cumprod_(...args: unknown[]): unknown {
-    return invoke(cumprod_$, [this, ...args]);
+    return invokeMethod(cumprod_$, this, args);
   }
 
   /** `aten::cumsum(Tensor self, int dim, dtype? dtype=null)` */
   cumsum(dim: number, options?: { dtype?: DType | null }): Tensor;
   cumsum(...args: unknown[]): unknown {
-    return invoke(cumsum$, [this, ...args]);
+    return invokeMethod(cumsum$, this, args);
   }
 
   /** `aten::cumsum_(Tensor self, int dim, dtype? dtype=null)` */
   cumsum_(dim: number, options?: { dtype?: DType | null }): Tensor;
   cumsum_(...args: unknown[]): unknown {
-    return invoke(cumsum_$, [this, ...args]);
+    return invokeMethod(cumsum_$, this, args);
   }
 
   /** `aten::deg2rad(Tensor self)` */
   deg2rad(): Tensor;
   deg2rad(...args: unknown[]): unknown {
-    return invoke(deg2rad$, [this, ...args]);
+    return invokeMethod(deg2rad$, this, args);
   }
 
   /** `aten::deg2rad_(Tensor self)` */
   deg2rad_(): Tensor;
   deg2rad_(...args: unknown[]): unknown {
-    return invoke(deg2rad_$, [this, ...args]);
+    return invokeMethod(deg2rad_$, this, args);
   }
 
   /** `aten::dequantize.self(Tensor self)` */
   dequantize(): Tensor;
   dequantize(...args: unknown[]): unknown {
-    return invoke(dequantize$self, [this, ...args]);
+    return invokeMethod(dequantize$self, this, args);
   }
 
   /** `aten::det(Tensor self)` */
   det(): Tensor;
   det(...args: unknown[]): unknown {
-    return invoke(det$, [this, ...args]);
+    return invokeMethod(det$, this, args);
   }
 
   /** `aten::detach_(Tensor self)` */
   detach_(): Tensor;
   detach_(...args: unknown[]): unknown {
-    return invoke(detach_$, [this, ...args]);
+    return invokeMethod(detach_$, this, args);
   }
 
   /** `aten::diag(Tensor self, int diagonal=0)` */
   diag(diagonal?: number): Tensor;
   diag(options?: { diagonal?: number }): Tensor;
   diag(...args: unknown[]): unknown {
-    return invoke(diag$, [this, ...args]);
+    return invokeMethod(diag$, this, args);
   }
 
   /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1)` */
   diagEmbed(offset?: number, dim1?: number, dim2?: number): Tensor;
   diagEmbed(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
   diagEmbed(...args: unknown[]): unknown {
-    return invoke(diagEmbed$, [this, ...args]);
+    return invokeMethod(diagEmbed$, this, args);
   }
 
   /** `aten::diagflat(Tensor self, int offset=0)` */
   diagflat(offset?: number): Tensor;
   diagflat(options?: { offset?: number }): Tensor;
   diagflat(...args: unknown[]): unknown {
-    return invoke(diagflat$, [this, ...args]);
+    return invokeMethod(diagflat$, this, args);
   }
 
   /** `aten::diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1)` */
   diagonal(offset?: number, dim1?: number, dim2?: number): Tensor;
   diagonal(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
   diagonal(...args: unknown[]): unknown {
-    return invoke(diagonal$, [this, ...args]);
+    return invokeMethod(diagonal$, this, args);
   }
 
   /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1)` */
   diagonalScatter(src: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
   diagonalScatter(src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
   diagonalScatter(...args: unknown[]): unknown {
-    return invoke(diagonalScatter$, [this, ...args]);
+    return invokeMethod(diagonalScatter$, this, args);
   }
 
   /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=null, Tensor? append=null)` */
   diff(n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null): Tensor;
   diff(options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
   diff(...args: unknown[]): unknown {
-    return invoke(diff$, [this, ...args]);
+    return invokeMethod(diff$, this, args);
   }
 
   /** `aten::digamma(Tensor self)` */
   digamma(): Tensor;
   digamma(...args: unknown[]): unknown {
-    return invoke(digamma$, [this, ...args]);
+    return invokeMethod(digamma$, this, args);
   }
 
   /** `aten::digamma_(Tensor self)` */
   digamma_(): Tensor;
   digamma_(...args: unknown[]): unknown {
-    return invoke(digamma_$, [this, ...args]);
+    return invokeMethod(digamma_$, this, args);
   }
 
   /** `aten::dist(Tensor self, Tensor other, Scalar p=2)` */
   dist(other: Tensor, p?: Scalar): Tensor;
   dist(other: Tensor, options?: { p?: Scalar }): Tensor;
   dist(...args: unknown[]): unknown {
-    return invoke(dist$, [this, ...args]);
+    return invokeMethod(dist$, this, args);
   }
 
   /**
@@ -1885,7 +1885,7 @@ export abstract class TensorMethods {
   div(other: Scalar, options?: { roundingMode?: string | null }): Tensor;
   div(other: Scalar): Tensor;
   div(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) && hasOption(args, 'roundingMode') ? div$Tensor_mode : isTensor(args[0]) ? div$Tensor : isScalar(args[0]) && hasOption(args, 'roundingMode') ? div$Scalar_mode : div$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) && hasOption(args, 'roundingMode') ? div$Tensor_mode : isTensor(args[0]) ? div$Tensor : isScalar(args[0]) && hasOption(args, 'roundingMode') ? div$Scalar_mode : div$Scalar, this, args);
   }
 
   /**
@@ -1902,7 +1902,7 @@ export abstract class TensorMethods {
   div_(other: Scalar, options?: { roundingMode?: string | null }): Tensor;
   div_(other: Scalar): Tensor;
   div_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) && hasOption(args, 'roundingMode') ? div_$Tensor_mode : isTensor(args[0]) ? div_$Tensor : isScalar(args[0]) && hasOption(args, 'roundingMode') ? div_$Scalar_mode : div_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) && hasOption(args, 'roundingMode') ? div_$Tensor_mode : isTensor(args[0]) ? div_$Tensor : isScalar(args[0]) && hasOption(args, 'roundingMode') ? div_$Scalar_mode : div_$Scalar, this, args);
   }
 
   /**
@@ -1919,7 +1919,7 @@ export abstract class TensorMethods {
   divide(other: Scalar, options?: { roundingMode?: string | null }): Tensor;
   divide(other: Scalar): Tensor;
   divide(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) && hasOption(args, 'roundingMode') ? divide$Tensor_mode : isTensor(args[0]) ? divide$Tensor : isScalar(args[0]) && hasOption(args, 'roundingMode') ? divide$Scalar_mode : divide$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) && hasOption(args, 'roundingMode') ? divide$Tensor_mode : isTensor(args[0]) ? divide$Tensor : isScalar(args[0]) && hasOption(args, 'roundingMode') ? divide$Scalar_mode : divide$Scalar, this, args);
   }
 
   /**
@@ -1936,13 +1936,13 @@ export abstract class TensorMethods {
   divide_(other: Scalar, options?: { roundingMode?: string | null }): Tensor;
   divide_(other: Scalar): Tensor;
   divide_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) && hasOption(args, 'roundingMode') ? divide_$Tensor_mode : isTensor(args[0]) ? divide_$Tensor : isScalar(args[0]) && hasOption(args, 'roundingMode') ? divide_$Scalar_mode : divide_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) && hasOption(args, 'roundingMode') ? divide_$Tensor_mode : isTensor(args[0]) ? divide_$Tensor : isScalar(args[0]) && hasOption(args, 'roundingMode') ? divide_$Scalar_mode : divide_$Scalar, this, args);
   }
 
   /** `aten::dot(Tensor self, Tensor tensor)` */
   dot(tensor: Tensor): Tensor;
   dot(...args: unknown[]): unknown {
-    return invoke(dot$, [this, ...args]);
+    return invokeMethod(dot$, this, args);
   }
 
   /**
@@ -1953,39 +1953,39 @@ export abstract class TensorMethods {
   dsplit(indices: readonly number[]): Tensor[];
   dsplit(sections: number): Tensor[];
   dsplit(...args: unknown[]): unknown {
-    return invoke(Array.isArray(args[0]) ? dsplit$array : dsplit$int, [this, ...args]);
+    return invokeMethod(Array.isArray(args[0]) ? dsplit$array : dsplit$int, this, args);
   }
 
   /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1)` */
   elu(alpha?: Scalar, scale?: Scalar, inputScale?: Scalar): Tensor;
   elu(options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor;
   elu(...args: unknown[]): unknown {
-    return invoke(elu$, [this, ...args]);
+    return invokeMethod(elu$, this, args);
   }
 
   /** `aten::elu_(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1)` */
   elu_(alpha?: Scalar, scale?: Scalar, inputScale?: Scalar): Tensor;
   elu_(options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor;
   elu_(...args: unknown[]): unknown {
-    return invoke(elu_$, [this, ...args]);
+    return invokeMethod(elu_$, this, args);
   }
 
   /** `aten::embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type)` */
   embeddingRenorm(indices: Tensor, maxNorm: number, normType: number): Tensor;
   embeddingRenorm(...args: unknown[]): unknown {
-    return invoke(embeddingRenorm$, [this, ...args]);
+    return invokeMethod(embeddingRenorm$, this, args);
   }
 
   /** `aten::embedding_renorm_(Tensor self, Tensor indices, float max_norm, float norm_type)` */
   embeddingRenorm_(indices: Tensor, maxNorm: number, normType: number): Tensor;
   embeddingRenorm_(...args: unknown[]): unknown {
-    return invoke(embeddingRenorm_$, [this, ...args]);
+    return invokeMethod(embeddingRenorm_$, this, args);
   }
 
   /** `aten::empty_like(Tensor self, dtype? dtype=null, layout? layout=null, device? device=null, bool? pin_memory=null, memory_format? memory_format=null)` */
   emptyLike(options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null }): Tensor;
   emptyLike(...args: unknown[]): unknown {
-    return invoke(emptyLike$, [this, ...args]);
+    return invokeMethod(emptyLike$, this, args);
   }
 
   /**
@@ -1996,7 +1996,7 @@ export abstract class TensorMethods {
   eq(other: Tensor): Tensor;
   eq(other: Scalar): Tensor;
   eq(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? eq$Tensor : eq$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? eq$Tensor : eq$Scalar, this, args);
   }
 
   /**
@@ -2007,123 +2007,123 @@ export abstract class TensorMethods {
   eq_(other: Tensor): Tensor;
   eq_(other: Scalar): Tensor;
   eq_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? eq_$Tensor : eq_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? eq_$Tensor : eq_$Scalar, this, args);
   }
 
   /** `aten::equal(Tensor self, Tensor other)` */
   equal(other: Tensor): boolean;
   equal(...args: unknown[]): unknown {
-    return invoke(equal$, [this, ...args]);
+    return invokeMethod(equal$, this, args);
   }
 
   /** `aten::erf(Tensor self)` */
   erf(): Tensor;
   erf(...args: unknown[]): unknown {
-    return invoke(erf$, [this, ...args]);
+    return invokeMethod(erf$, this, args);
   }
 
   /** `aten::erf_(Tensor self)` */
   erf_(): Tensor;
   erf_(...args: unknown[]): unknown {
-    return invoke(erf_$, [this, ...args]);
+    return invokeMethod(erf_$, this, args);
   }
 
   /** `aten::erfc(Tensor self)` */
   erfc(): Tensor;
   erfc(...args: unknown[]): unknown {
-    return invoke(erfc$, [this, ...args]);
+    return invokeMethod(erfc$, this, args);
   }
 
   /** `aten::erfc_(Tensor self)` */
   erfc_(): Tensor;
   erfc_(...args: unknown[]): unknown {
-    return invoke(erfc_$, [this, ...args]);
+    return invokeMethod(erfc_$, this, args);
   }
 
   /** `aten::erfinv(Tensor self)` */
   erfinv(): Tensor;
   erfinv(...args: unknown[]): unknown {
-    return invoke(erfinv$, [this, ...args]);
+    return invokeMethod(erfinv$, this, args);
   }
 
   /** `aten::erfinv_(Tensor self)` */
   erfinv_(): Tensor;
   erfinv_(...args: unknown[]): unknown {
-    return invoke(erfinv_$, [this, ...args]);
+    return invokeMethod(erfinv_$, this, args);
   }
 
   /** `aten::exp(Tensor self)` */
   exp(): Tensor;
   exp(...args: unknown[]): unknown {
-    return invoke(exp$, [this, ...args]);
+    return invokeMethod(exp$, this, args);
   }
 
   /** `aten::exp2(Tensor self)` */
   exp2(): Tensor;
   exp2(...args: unknown[]): unknown {
-    return invoke(exp2$, [this, ...args]);
+    return invokeMethod(exp2$, this, args);
   }
 
   /** `aten::exp2_(Tensor self)` */
   exp2_(): Tensor;
   exp2_(...args: unknown[]): unknown {
-    return invoke(exp2_$, [this, ...args]);
+    return invokeMethod(exp2_$, this, args);
   }
 
   /** `aten::exp_(Tensor self)` */
   exp_(): Tensor;
   exp_(...args: unknown[]): unknown {
-    return invoke(exp_$, [this, ...args]);
+    return invokeMethod(exp_$, this, args);
   }
 
   /** `aten::expand(Tensor self, int[] size, bool implicit=false)` */
   expand(size: readonly number[], options?: { implicit?: boolean }): Tensor;
   expand(...args: unknown[]): unknown {
-    return invoke(expand$, [this, ...args]);
+    return invokeMethod(expand$, this, args);
   }
 
   /** `aten::expand_as(Tensor self, Tensor other)` */
   expandAs(other: Tensor): Tensor;
   expandAs(...args: unknown[]): unknown {
-    return invoke(expandAs$, [this, ...args]);
+    return invokeMethod(expandAs$, this, args);
   }
 
   /** `aten::expm1(Tensor self)` */
   expm1(): Tensor;
   expm1(...args: unknown[]): unknown {
-    return invoke(expm1$, [this, ...args]);
+    return invokeMethod(expm1$, this, args);
   }
 
   /** `aten::expm1_(Tensor self)` */
   expm1_(): Tensor;
   expm1_(...args: unknown[]): unknown {
-    return invoke(expm1_$, [this, ...args]);
+    return invokeMethod(expm1_$, this, args);
   }
 
   /** `aten::exponential(Tensor self, float lambd=1, Generator? generator=null)` */
   exponential(lambd?: number, options?: { generator?: Generator | null }): Tensor;
   exponential(options?: { lambd?: number; generator?: Generator | null }): Tensor;
   exponential(...args: unknown[]): unknown {
-    return invoke(exponential$, [this, ...args]);
+    return invokeMethod(exponential$, this, args);
   }
 
   /** `aten::exponential_(Tensor self, float lambd=1, Generator? generator=null)` */
   exponential_(lambd?: number, options?: { generator?: Generator | null }): Tensor;
   exponential_(options?: { lambd?: number; generator?: Generator | null }): Tensor;
   exponential_(...args: unknown[]): unknown {
-    return invoke(exponential_$, [this, ...args]);
+    return invokeMethod(exponential_$, this, args);
   }
 
   /** `aten::fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max)` */
   fakeQuantizePerChannelAffine(scale: Tensor, zeroPoint: Tensor, axis: number, quantMin: number, quantMax: number): Tensor;
   fakeQuantizePerChannelAffine(...args: unknown[]): unknown {
-    return invoke(fakeQuantizePerChannelAffine$, [this, ...args]);
+    return invokeMethod(fakeQuantizePerChannelAffine$, this, args);
   }
 
   /** `aten::fake_quantize_per_channel_affine_cachemask(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max)` */
   fakeQuantizePerChannelAffineCachemask(scale: Tensor, zeroPoint: Tensor, axis: number, quantMin: number, quantMax: number): [output: Tensor, mask: Tensor];
   fakeQuantizePerChannelAffineCachemask(...args: unknown[]): unknown {
-    return invoke(fakeQuantizePerChannelAffineCachemask$, [this, ...args]);
+    return invokeMethod(fakeQuantizePerChannelAffineCachemask$, this, args);
   }
 
   /**
@@ -2134,25 +2134,25 @@ export abstract class TensorMethods {
   fakeQuantizePerTensorAffine(scale: Tensor, zeroPoint: Tensor, quantMin: number, quantMax: number): Tensor;
   fakeQuantizePerTensorAffine(scale: number, zeroPoint: number, quantMin: number, quantMax: number): Tensor;
   fakeQuantizePerTensorAffine(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) && isTensor(args[1]) && isScalar(args[2]) && isScalar(args[3]) ? fakeQuantizePerTensorAffine$tensor_qparams : fakeQuantizePerTensorAffine$, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) && isTensor(args[1]) && isScalar(args[2]) && isScalar(args[3]) ? fakeQuantizePerTensorAffine$tensor_qparams : fakeQuantizePerTensorAffine$, this, args);
   }
 
   /** `aten::fake_quantize_per_tensor_affine_cachemask(Tensor self, float scale, int zero_point, int quant_min, int quant_max)` */
   fakeQuantizePerTensorAffineCachemask(scale: number, zeroPoint: number, quantMin: number, quantMax: number): [output: Tensor, mask: Tensor];
   fakeQuantizePerTensorAffineCachemask(...args: unknown[]): unknown {
-    return invoke(fakeQuantizePerTensorAffineCachemask$, [this, ...args]);
+    return invokeMethod(fakeQuantizePerTensorAffineCachemask$, this, args);
   }
 
   /** `aten::feature_alpha_dropout_(Tensor self, float p, bool train)` */
   featureAlphaDropout_(p: number, train: boolean): Tensor;
   featureAlphaDropout_(...args: unknown[]): unknown {
-    return invoke(featureAlphaDropout_$, [this, ...args]);
+    return invokeMethod(featureAlphaDropout_$, this, args);
   }
 
   /** `aten::feature_dropout_(Tensor self, float p, bool train)` */
   featureDropout_(p: number, train: boolean): Tensor;
   featureDropout_(...args: unknown[]): unknown {
-    return invoke(featureDropout_$, [this, ...args]);
+    return invokeMethod(featureDropout_$, this, args);
   }
 
   /**
@@ -2163,7 +2163,7 @@ export abstract class TensorMethods {
   fill(value: Tensor): Tensor;
   fill(value: Scalar): Tensor;
   fill(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? fill$Tensor : fill$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? fill$Tensor : fill$Scalar, this, args);
   }
 
   /**
@@ -2174,26 +2174,26 @@ export abstract class TensorMethods {
   fill_(value: Tensor): Tensor;
   fill_(value: Scalar): Tensor;
   fill_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? fill_$Tensor : fill_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? fill_$Tensor : fill_$Scalar, this, args);
   }
 
   /** `aten::fill_diagonal_(Tensor self, Scalar fill_value, bool wrap=false)` */
   fillDiagonal_(fillValue: Scalar, wrap?: boolean): Tensor;
   fillDiagonal_(fillValue: Scalar, options?: { wrap?: boolean }): Tensor;
   fillDiagonal_(...args: unknown[]): unknown {
-    return invoke(fillDiagonal_$, [this, ...args]);
+    return invokeMethod(fillDiagonal_$, this, args);
   }
 
   /** `aten::fix(Tensor self)` */
   fix(): Tensor;
   fix(...args: unknown[]): unknown {
-    return invoke(fix$, [this, ...args]);
+    return invokeMethod(fix$, this, args);
   }
 
   /** `aten::fix_(Tensor self)` */
   fix_(): Tensor;
   fix_(...args: unknown[]): unknown {
-    return invoke(fix_$, [this, ...args]);
+    return invokeMethod(fix_$, this, args);
   }
 
   /**
@@ -2205,25 +2205,25 @@ export abstract class TensorMethods {
   flatten(startDim?: number, endDim?: number): Tensor;
   flatten(options?: { startDim?: number; endDim?: number }): Tensor;
   flatten(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isScalar(args[1]) && typeof args[2] === 'string' ? flatten$named_out_dim : flatten$using_ints, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isScalar(args[1]) && typeof args[2] === 'string' ? flatten$named_out_dim : flatten$using_ints, this, args);
   }
 
   /** `aten::flip(Tensor self, int[] dims)` */
   flip(dims: readonly number[]): Tensor;
   flip(...args: unknown[]): unknown {
-    return invoke(flip$, [this, ...args]);
+    return invokeMethod(flip$, this, args);
   }
 
   /** `aten::fliplr(Tensor self)` */
   fliplr(): Tensor;
   fliplr(...args: unknown[]): unknown {
-    return invoke(fliplr$, [this, ...args]);
+    return invokeMethod(fliplr$, this, args);
   }
 
   /** `aten::flipud(Tensor self)` */
   flipud(): Tensor;
   flipud(...args: unknown[]): unknown {
-    return invoke(flipud$, [this, ...args]);
+    return invokeMethod(flipud$, this, args);
   }
 
   /**
@@ -2234,7 +2234,7 @@ export abstract class TensorMethods {
   floatPower(exponent: Tensor): Tensor;
   floatPower(exponent: Scalar): Tensor;
   floatPower(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? floatPower$Tensor_Tensor : floatPower$Tensor_Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? floatPower$Tensor_Tensor : floatPower$Tensor_Scalar, this, args);
   }
 
   /**
@@ -2245,19 +2245,19 @@ export abstract class TensorMethods {
   floatPower_(exponent: Tensor): Tensor;
   floatPower_(exponent: Scalar): Tensor;
   floatPower_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? floatPower_$Tensor : floatPower_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? floatPower_$Tensor : floatPower_$Scalar, this, args);
   }
 
   /** `aten::floor(Tensor self)` */
   floor(): Tensor;
   floor(...args: unknown[]): unknown {
-    return invoke(floor$, [this, ...args]);
+    return invokeMethod(floor$, this, args);
   }
 
   /** `aten::floor_(Tensor self)` */
   floor_(): Tensor;
   floor_(...args: unknown[]): unknown {
-    return invoke(floor_$, [this, ...args]);
+    return invokeMethod(floor_$, this, args);
   }
 
   /**
@@ -2268,7 +2268,7 @@ export abstract class TensorMethods {
   floorDivide(other: Tensor): Tensor;
   floorDivide(other: Scalar): Tensor;
   floorDivide(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? floorDivide$ : floorDivide$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? floorDivide$ : floorDivide$Scalar, this, args);
   }
 
   /**
@@ -2279,19 +2279,19 @@ export abstract class TensorMethods {
   floorDivide_(other: Tensor): Tensor;
   floorDivide_(other: Scalar): Tensor;
   floorDivide_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? floorDivide_$Tensor : floorDivide_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? floorDivide_$Tensor : floorDivide_$Scalar, this, args);
   }
 
   /** `aten::fmax(Tensor self, Tensor other)` */
   fmax(other: Tensor): Tensor;
   fmax(...args: unknown[]): unknown {
-    return invoke(fmax$, [this, ...args]);
+    return invokeMethod(fmax$, this, args);
   }
 
   /** `aten::fmin(Tensor self, Tensor other)` */
   fmin(other: Tensor): Tensor;
   fmin(...args: unknown[]): unknown {
-    return invoke(fmin$, [this, ...args]);
+    return invokeMethod(fmin$, this, args);
   }
 
   /**
@@ -2302,7 +2302,7 @@ export abstract class TensorMethods {
   fmod(other: Tensor): Tensor;
   fmod(other: Scalar): Tensor;
   fmod(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? fmod$Tensor : fmod$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? fmod$Tensor : fmod$Scalar, this, args);
   }
 
   /**
@@ -2313,37 +2313,37 @@ export abstract class TensorMethods {
   fmod_(other: Tensor): Tensor;
   fmod_(other: Scalar): Tensor;
   fmod_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? fmod_$Tensor : fmod_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? fmod_$Tensor : fmod_$Scalar, this, args);
   }
 
   /** `aten::frac(Tensor self)` */
   frac(): Tensor;
   frac(...args: unknown[]): unknown {
-    return invoke(frac$, [this, ...args]);
+    return invokeMethod(frac$, this, args);
   }
 
   /** `aten::frac_(Tensor self)` */
   frac_(): Tensor;
   frac_(...args: unknown[]): unknown {
-    return invoke(frac_$, [this, ...args]);
+    return invokeMethod(frac_$, this, args);
   }
 
   /** `aten::fractional_max_pool2d(Tensor self, int[][2] kernel_size, int[][2] output_size, Tensor random_samples)` */
   fractionalMaxPool2d(kernelSize: number | readonly number[], outputSize: number | readonly number[], randomSamples: Tensor): [Tensor, Tensor];
   fractionalMaxPool2d(...args: unknown[]): unknown {
-    return invoke(fractionalMaxPool2d$, [this, ...args]);
+    return invokeMethod(fractionalMaxPool2d$, this, args);
   }
 
   /** `aten::fractional_max_pool3d(Tensor self, int[][3] kernel_size, int[][3] output_size, Tensor random_samples)` */
   fractionalMaxPool3d(kernelSize: number | readonly number[], outputSize: number | readonly number[], randomSamples: Tensor): [Tensor, Tensor];
   fractionalMaxPool3d(...args: unknown[]): unknown {
-    return invoke(fractionalMaxPool3d$, [this, ...args]);
+    return invokeMethod(fractionalMaxPool3d$, this, args);
   }
 
   /** `aten::frexp.Tensor(Tensor self)` */
   frexp(): [mantissa: Tensor, exponent: Tensor];
   frexp(...args: unknown[]): unknown {
-    return invoke(frexp$Tensor, [this, ...args]);
+    return invokeMethod(frexp$Tensor, this, args);
   }
 
   /**
@@ -2355,31 +2355,31 @@ export abstract class TensorMethods {
   frobeniusNorm(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
   frobeniusNorm(): Tensor;
   frobeniusNorm(...args: unknown[]): unknown {
-    return invoke(isNumbers(args[0]) ? frobeniusNorm$dim : frobeniusNorm$, [this, ...args]);
+    return invokeMethod(isNumbers(args[0]) ? frobeniusNorm$dim : frobeniusNorm$, this, args);
   }
 
   /** `aten::full_like(Tensor self, Scalar fill_value, dtype? dtype=null, layout? layout=null, device? device=null, bool? pin_memory=null, memory_format? memory_format=null)` */
   fullLike(fillValue: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null }): Tensor;
   fullLike(...args: unknown[]): unknown {
-    return invoke(fullLike$, [this, ...args]);
+    return invokeMethod(fullLike$, this, args);
   }
 
   /** `aten::gather(Tensor self, int dim, Tensor index, bool sparse_grad=false)` */
   gather(dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Tensor;
   gather(...args: unknown[]): unknown {
-    return invoke(gather$, [this, ...args]);
+    return invokeMethod(gather$, this, args);
   }
 
   /** `aten::gcd(Tensor self, Tensor other)` */
   gcd(other: Tensor): Tensor;
   gcd(...args: unknown[]): unknown {
-    return invoke(gcd$, [this, ...args]);
+    return invokeMethod(gcd$, this, args);
   }
 
   /** `aten::gcd_(Tensor self, Tensor other)` */
   gcd_(other: Tensor): Tensor;
   gcd_(...args: unknown[]): unknown {
-    return invoke(gcd_$, [this, ...args]);
+    return invokeMethod(gcd_$, this, args);
   }
 
   /**
@@ -2390,7 +2390,7 @@ export abstract class TensorMethods {
   ge(other: Tensor): Tensor;
   ge(other: Scalar): Tensor;
   ge(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? ge$Tensor : ge$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? ge$Tensor : ge$Scalar, this, args);
   }
 
   /**
@@ -2401,50 +2401,50 @@ export abstract class TensorMethods {
   ge_(other: Tensor): Tensor;
   ge_(other: Scalar): Tensor;
   ge_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? ge_$Tensor : ge_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? ge_$Tensor : ge_$Scalar, this, args);
   }
 
   /** `aten::gelu(Tensor self, str approximate="none")` */
   gelu(options?: { approximate?: string }): Tensor;
   gelu(...args: unknown[]): unknown {
-    return invoke(gelu$, [this, ...args]);
+    return invokeMethod(gelu$, this, args);
   }
 
   /** `aten::gelu_(Tensor self, str approximate="none")` */
   gelu_(options?: { approximate?: string }): Tensor;
   gelu_(...args: unknown[]): unknown {
-    return invoke(gelu_$, [this, ...args]);
+    return invokeMethod(gelu_$, this, args);
   }
 
   /** `aten::geometric(Tensor self, float p, Generator? generator=null)` */
   geometric(p: number, options?: { generator?: Generator | null }): Tensor;
   geometric(...args: unknown[]): unknown {
-    return invoke(geometric$, [this, ...args]);
+    return invokeMethod(geometric$, this, args);
   }
 
   /** `aten::geometric_(Tensor self, float p, Generator? generator=null)` */
   geometric_(p: number, options?: { generator?: Generator | null }): Tensor;
   geometric_(...args: unknown[]): unknown {
-    return invoke(geometric_$, [this, ...args]);
+    return invokeMethod(geometric_$, this, args);
   }
 
   /** `aten::geqrf(Tensor self)` */
   geqrf(): [a: Tensor, tau: Tensor];
   geqrf(...args: unknown[]): unknown {
-    return invoke(geqrf$, [this, ...args]);
+    return invokeMethod(geqrf$, this, args);
   }
 
   /** `aten::ger(Tensor self, Tensor vec2)` */
   ger(vec2: Tensor): Tensor;
   ger(...args: unknown[]): unknown {
-    return invoke(ger$, [this, ...args]);
+    return invokeMethod(ger$, this, args);
   }
 
   /** `aten::glu(Tensor self, int dim=-1)` */
   glu(dim?: number): Tensor;
   glu(options?: { dim?: number }): Tensor;
   glu(...args: unknown[]): unknown {
-    return invoke(glu$, [this, ...args]);
+    return invokeMethod(glu$, this, args);
   }
 
   /**
@@ -2470,7 +2470,7 @@ export abstract class TensorMethods {
   gradient(options: { spacing?: readonly Tensor[]; dim?: number | null; edgeOrder?: number }): Tensor[];
   gradient(options?: { spacing?: Scalar | null; dim?: number | null; edgeOrder?: number }): Tensor[];
   gradient(...args: unknown[]): unknown {
-    return invoke(hasOption(args, 'spacing') && hasOption(args, 'dim') ? gradient$scalararray : hasOption(args, 'spacing') && hasOption(args, 'dim') ? gradient$scalarrayarray : hasOption(args, 'spacing') && hasOption(args, 'dim') ? gradient$tensorarray : hasOption(args, 'dim') ? gradient$array : hasOption(args, 'spacing') ? gradient$scalarrayint : hasOption(args, 'spacing') ? gradient$tensorarrayint : gradient$scalarint, [this, ...args]);
+    return invokeMethod(hasOption(args, 'spacing') && hasOption(args, 'dim') ? gradient$scalararray : hasOption(args, 'spacing') && hasOption(args, 'dim') ? gradient$scalarrayarray : hasOption(args, 'spacing') && hasOption(args, 'dim') ? gradient$tensorarray : hasOption(args, 'dim') ? gradient$array : hasOption(args, 'spacing') ? gradient$scalarrayint : hasOption(args, 'spacing') ? gradient$tensorarrayint : gradient$scalarint, this, args);
   }
 
   /**
@@ -2481,7 +2481,7 @@ export abstract class TensorMethods {
   greater(other: Tensor): Tensor;
   greater(other: Scalar): Tensor;
   greater(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? greater$Tensor : greater$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? greater$Tensor : greater$Scalar, this, args);
   }
 
   /**
@@ -2492,7 +2492,7 @@ export abstract class TensorMethods {
   greater_(other: Tensor): Tensor;
   greater_(other: Scalar): Tensor;
   greater_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? greater_$Tensor : greater_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? greater_$Tensor : greater_$Scalar, this, args);
   }
 
   /**
@@ -2503,7 +2503,7 @@ export abstract class TensorMethods {
   greaterEqual(other: Tensor): Tensor;
   greaterEqual(other: Scalar): Tensor;
   greaterEqual(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? greaterEqual$Tensor : greaterEqual$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? greaterEqual$Tensor : greaterEqual$Scalar, this, args);
   }
 
   /**
@@ -2514,7 +2514,7 @@ export abstract class TensorMethods {
   greaterEqual_(other: Tensor): Tensor;
   greaterEqual_(other: Scalar): Tensor;
   greaterEqual_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? greaterEqual_$Tensor : greaterEqual_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? greaterEqual_$Tensor : greaterEqual_$Scalar, this, args);
   }
 
   /**
@@ -2525,7 +2525,7 @@ export abstract class TensorMethods {
   gt(other: Tensor): Tensor;
   gt(other: Scalar): Tensor;
   gt(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? gt$Tensor : gt$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? gt$Tensor : gt$Scalar, this, args);
   }
 
   /**
@@ -2536,78 +2536,78 @@ export abstract class TensorMethods {
   gt_(other: Tensor): Tensor;
   gt_(other: Scalar): Tensor;
   gt_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? gt_$Tensor : gt_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? gt_$Tensor : gt_$Scalar, this, args);
   }
 
   /** `aten::hardshrink(Tensor self, Scalar lambd=0.5)` */
   hardshrink(lambd?: Scalar): Tensor;
   hardshrink(options?: { lambd?: Scalar }): Tensor;
   hardshrink(...args: unknown[]): unknown {
-    return invoke(hardshrink$, [this, ...args]);
+    return invokeMethod(hardshrink$, this, args);
   }
 
   /** `aten::hardsigmoid(Tensor self)` */
   hardsigmoid(): Tensor;
   hardsigmoid(...args: unknown[]): unknown {
-    return invoke(hardsigmoid$, [this, ...args]);
+    return invokeMethod(hardsigmoid$, this, args);
   }
 
   /** `aten::hardsigmoid_(Tensor self)` */
   hardsigmoid_(): Tensor;
   hardsigmoid_(...args: unknown[]): unknown {
-    return invoke(hardsigmoid_$, [this, ...args]);
+    return invokeMethod(hardsigmoid_$, this, args);
   }
 
   /** `aten::hardswish(Tensor self)` */
   hardswish(): Tensor;
   hardswish(...args: unknown[]): unknown {
-    return invoke(hardswish$, [this, ...args]);
+    return invokeMethod(hardswish$, this, args);
   }
 
   /** `aten::hardswish_(Tensor self)` */
   hardswish_(): Tensor;
   hardswish_(...args: unknown[]): unknown {
-    return invoke(hardswish_$, [this, ...args]);
+    return invokeMethod(hardswish_$, this, args);
   }
 
   /** `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1)` */
   hardtanh(minVal?: Scalar, maxVal?: Scalar): Tensor;
   hardtanh(options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor;
   hardtanh(...args: unknown[]): unknown {
-    return invoke(hardtanh$, [this, ...args]);
+    return invokeMethod(hardtanh$, this, args);
   }
 
   /** `aten::hardtanh_(Tensor self, Scalar min_val=-1, Scalar max_val=1)` */
   hardtanh_(minVal?: Scalar, maxVal?: Scalar): Tensor;
   hardtanh_(options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor;
   hardtanh_(...args: unknown[]): unknown {
-    return invoke(hardtanh_$, [this, ...args]);
+    return invokeMethod(hardtanh_$, this, args);
   }
 
   /** `aten::heaviside(Tensor self, Tensor values)` */
   heaviside(values: Tensor): Tensor;
   heaviside(...args: unknown[]): unknown {
-    return invoke(heaviside$, [this, ...args]);
+    return invokeMethod(heaviside$, this, args);
   }
 
   /** `aten::heaviside_(Tensor self, Tensor values)` */
   heaviside_(values: Tensor): Tensor;
   heaviside_(...args: unknown[]): unknown {
-    return invoke(heaviside_$, [this, ...args]);
+    return invokeMethod(heaviside_$, this, args);
   }
 
   /** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1, int reduction=1)` */
   hingeEmbeddingLoss(target: Tensor, margin?: number, reduction?: number): Tensor;
   hingeEmbeddingLoss(target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
   hingeEmbeddingLoss(...args: unknown[]): unknown {
-    return invoke(hingeEmbeddingLoss$, [this, ...args]);
+    return invokeMethod(hingeEmbeddingLoss$, this, args);
   }
 
   /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0)` */
   histc(bins?: number, min?: Scalar, max?: Scalar): Tensor;
   histc(options?: { bins?: number; min?: Scalar; max?: Scalar }): Tensor;
   histc(...args: unknown[]): unknown {
-    return invoke(histc$, [this, ...args]);
+    return invokeMethod(histc$, this, args);
   }
 
   /**
@@ -2619,7 +2619,7 @@ export abstract class TensorMethods {
   histogram(bins?: number, options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [hist: Tensor, binEdges: Tensor];
   histogram(options?: { bins?: number; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): [hist: Tensor, binEdges: Tensor];
   histogram(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? histogram$bins_tensor : histogram$bin_ct, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? histogram$bins_tensor : histogram$bin_ct, this, args);
   }
 
   /**
@@ -2630,92 +2630,92 @@ export abstract class TensorMethods {
   hsplit(indices: readonly number[]): Tensor[];
   hsplit(sections: number): Tensor[];
   hsplit(...args: unknown[]): unknown {
-    return invoke(Array.isArray(args[0]) ? hsplit$array : hsplit$int, [this, ...args]);
+    return invokeMethod(Array.isArray(args[0]) ? hsplit$array : hsplit$int, this, args);
   }
 
   /** `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1)` */
   huberLoss(target: Tensor, reduction?: number, delta?: number): Tensor;
   huberLoss(target: Tensor, options?: { reduction?: number; delta?: number }): Tensor;
   huberLoss(...args: unknown[]): unknown {
-    return invoke(huberLoss$, [this, ...args]);
+    return invokeMethod(huberLoss$, this, args);
   }
 
   /** `aten::hypot(Tensor self, Tensor other)` */
   hypot(other: Tensor): Tensor;
   hypot(...args: unknown[]): unknown {
-    return invoke(hypot$, [this, ...args]);
+    return invokeMethod(hypot$, this, args);
   }
 
   /** `aten::hypot_(Tensor self, Tensor other)` */
   hypot_(other: Tensor): Tensor;
   hypot_(...args: unknown[]): unknown {
-    return invoke(hypot_$, [this, ...args]);
+    return invokeMethod(hypot_$, this, args);
   }
 
   /** `aten::i0(Tensor self)` */
   i0(): Tensor;
   i0(...args: unknown[]): unknown {
-    return invoke(i0$, [this, ...args]);
+    return invokeMethod(i0$, this, args);
   }
 
   /** `aten::i0_(Tensor self)` */
   i0_(): Tensor;
   i0_(...args: unknown[]): unknown {
-    return invoke(i0_$, [this, ...args]);
+    return invokeMethod(i0_$, this, args);
   }
 
   /** `aten::igamma(Tensor self, Tensor other)` */
   igamma(other: Tensor): Tensor;
   igamma(...args: unknown[]): unknown {
-    return invoke(igamma$, [this, ...args]);
+    return invokeMethod(igamma$, this, args);
   }
 
   /** `aten::igamma_(Tensor self, Tensor other)` */
   igamma_(other: Tensor): Tensor;
   igamma_(...args: unknown[]): unknown {
-    return invoke(igamma_$, [this, ...args]);
+    return invokeMethod(igamma_$, this, args);
   }
 
   /** `aten::igammac(Tensor self, Tensor other)` */
   igammac(other: Tensor): Tensor;
   igammac(...args: unknown[]): unknown {
-    return invoke(igammac$, [this, ...args]);
+    return invokeMethod(igammac$, this, args);
   }
 
   /** `aten::igammac_(Tensor self, Tensor other)` */
   igammac_(other: Tensor): Tensor;
   igammac_(...args: unknown[]): unknown {
-    return invoke(igammac_$, [this, ...args]);
+    return invokeMethod(igammac_$, this, args);
   }
 
   /** `aten::im2col(Tensor self, int[][2] kernel_size, int[][2] dilation, int[][2] padding, int[][2] stride)` */
   im2col(kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor;
   im2col(...args: unknown[]): unknown {
-    return invoke(im2col$, [this, ...args]);
+    return invokeMethod(im2col$, this, args);
   }
 
   /** `aten::imag(Tensor self)` */
   imag(): Tensor;
   imag(...args: unknown[]): unknown {
-    return invoke(imag$, [this, ...args]);
+    return invokeMethod(imag$, this, args);
   }
 
   /** `aten::index_add(Tensor self, int dim, Tensor index, Tensor source, Scalar alpha=1)` */
   indexAdd(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Tensor;
   indexAdd(...args: unknown[]): unknown {
-    return invoke(indexAdd$, [this, ...args]);
+    return invokeMethod(indexAdd$, this, args);
   }
 
   /** `aten::index_add_(Tensor self, int dim, Tensor index, Tensor source, Scalar alpha=1)` */
   indexAdd_(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Tensor;
   indexAdd_(...args: unknown[]): unknown {
-    return invoke(indexAdd_$, [this, ...args]);
+    return invokeMethod(indexAdd_$, this, args);
   }
 
   /** `aten::index_copy_(Tensor self, int dim, Tensor index, Tensor source)` */
   indexCopy_(dim: number, index: Tensor, source: Tensor): Tensor;
   indexCopy_(...args: unknown[]): unknown {
-    return invoke(indexCopy_$, [this, ...args]);
+    return invokeMethod(indexCopy_$, this, args);
   }
 
   /**
@@ -2726,7 +2726,7 @@ export abstract class TensorMethods {
   indexFill(dim: number, index: Tensor, value: Tensor): Tensor;
   indexFill(dim: number, index: Tensor, value: Scalar): Tensor;
   indexFill(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) ? indexFill$int_Tensor : indexFill$int_Scalar, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) ? indexFill$int_Tensor : indexFill$int_Scalar, this, args);
   }
 
   /**
@@ -2737,170 +2737,170 @@ export abstract class TensorMethods {
   indexFill_(dim: number, index: Tensor, value: Tensor): Tensor;
   indexFill_(dim: number, index: Tensor, value: Scalar): Tensor;
   indexFill_(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) ? indexFill_$int_Tensor : indexFill_$int_Scalar, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) ? indexFill_$int_Tensor : indexFill_$int_Scalar, this, args);
   }
 
   /** `aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=false)` */
   indexPut(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): Tensor;
   indexPut(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Tensor;
   indexPut(...args: unknown[]): unknown {
-    return invoke(indexPut$, [this, ...args]);
+    return invokeMethod(indexPut$, this, args);
   }
 
   /** `aten::index_put_(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=false)` */
   indexPut_(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): Tensor;
   indexPut_(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Tensor;
   indexPut_(...args: unknown[]): unknown {
-    return invoke(indexPut_$, [this, ...args]);
+    return invokeMethod(indexPut_$, this, args);
   }
 
   /** `aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, bool include_self=true)` */
   indexReduce(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean }): Tensor;
   indexReduce(...args: unknown[]): unknown {
-    return invoke(indexReduce$, [this, ...args]);
+    return invokeMethod(indexReduce$, this, args);
   }
 
   /** `aten::index_reduce_(Tensor self, int dim, Tensor index, Tensor source, str reduce, bool include_self=true)` */
   indexReduce_(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean }): Tensor;
   indexReduce_(...args: unknown[]): unknown {
-    return invoke(indexReduce_$, [this, ...args]);
+    return invokeMethod(indexReduce_$, this, args);
   }
 
   /** `aten::index_select(Tensor self, int dim, Tensor index)` */
   indexSelect(dim: number, index: Tensor): Tensor;
   indexSelect(...args: unknown[]): unknown {
-    return invoke(indexSelect$, [this, ...args]);
+    return invokeMethod(indexSelect$, this, args);
   }
 
   /** `aten::inner(Tensor self, Tensor other)` */
   inner(other: Tensor): Tensor;
   inner(...args: unknown[]): unknown {
-    return invoke(inner$, [this, ...args]);
+    return invokeMethod(inner$, this, args);
   }
 
   /** `aten::inverse(Tensor self)` */
   inverse(): Tensor;
   inverse(...args: unknown[]): unknown {
-    return invoke(inverse$, [this, ...args]);
+    return invokeMethod(inverse$, this, args);
   }
 
   /** `aten::is_inference(Tensor self)` */
   isInference(): boolean;
   isInference(...args: unknown[]): unknown {
-    return invoke(isInference$, [this, ...args]);
+    return invokeMethod(isInference$, this, args);
   }
 
   /** `aten::is_nonzero(Tensor self)` */
   isNonzero(): boolean;
   isNonzero(...args: unknown[]): unknown {
-    return invoke(isNonzero$, [this, ...args]);
+    return invokeMethod(isNonzero$, this, args);
   }
 
   /** `aten::is_same_size(Tensor self, Tensor other)` */
   isSameSize(other: Tensor): boolean;
   isSameSize(...args: unknown[]): unknown {
-    return invoke(isSameSize$, [this, ...args]);
+    return invokeMethod(isSameSize$, this, args);
   }
 
   /** `aten::isclose(Tensor self, Tensor other, float rtol=0.00001, float atol=1e-8, bool equal_nan=false)` */
   isclose(other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): Tensor;
   isclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
   isclose(...args: unknown[]): unknown {
-    return invoke(isclose$, [this, ...args]);
+    return invokeMethod(isclose$, this, args);
   }
 
   /** `aten::isfinite(Tensor self)` */
   isfinite(): Tensor;
   isfinite(...args: unknown[]): unknown {
-    return invoke(isfinite$, [this, ...args]);
+    return invokeMethod(isfinite$, this, args);
   }
 
   /** `aten::isinf(Tensor self)` */
   isinf(): Tensor;
   isinf(...args: unknown[]): unknown {
-    return invoke(isinf$, [this, ...args]);
+    return invokeMethod(isinf$, this, args);
   }
 
   /** `aten::isnan(Tensor self)` */
   isnan(): Tensor;
   isnan(...args: unknown[]): unknown {
-    return invoke(isnan$, [this, ...args]);
+    return invokeMethod(isnan$, this, args);
   }
 
   /** `aten::isneginf(Tensor self)` */
   isneginf(): Tensor;
   isneginf(...args: unknown[]): unknown {
-    return invoke(isneginf$, [this, ...args]);
+    return invokeMethod(isneginf$, this, args);
   }
 
   /** `aten::isposinf(Tensor self)` */
   isposinf(): Tensor;
   isposinf(...args: unknown[]): unknown {
-    return invoke(isposinf$, [this, ...args]);
+    return invokeMethod(isposinf$, this, args);
   }
 
   /** `aten::isreal(Tensor self)` */
   isreal(): Tensor;
   isreal(...args: unknown[]): unknown {
-    return invoke(isreal$, [this, ...args]);
+    return invokeMethod(isreal$, this, args);
   }
 
   /** `aten::istft(Tensor self, int n_fft, int? hop_length=null, int? win_length=null, Tensor? window=null, bool center=true, bool normalized=false, bool? onesided=null, int? length=null, bool return_complex=false)` */
   istft(nFft: number, hopLength?: number | null, winLength?: number | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: number | null, returnComplex?: boolean): Tensor;
   istft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
   istft(...args: unknown[]): unknown {
-    return invoke(istft$, [this, ...args]);
+    return invokeMethod(istft$, this, args);
   }
 
   /** `aten::kl_div(Tensor self, Tensor target, int reduction=1, bool log_target=false)` */
   klDiv(target: Tensor, reduction?: number, options?: { logTarget?: boolean }): Tensor;
   klDiv(target: Tensor, options?: { reduction?: number; logTarget?: boolean }): Tensor;
   klDiv(...args: unknown[]): unknown {
-    return invoke(klDiv$, [this, ...args]);
+    return invokeMethod(klDiv$, this, args);
   }
 
   /** `aten::kron(Tensor self, Tensor other)` */
   kron(other: Tensor): Tensor;
   kron(...args: unknown[]): unknown {
-    return invoke(kron$, [this, ...args]);
+    return invokeMethod(kron$, this, args);
   }
 
   /** `aten::kthvalue(Tensor self, int k, int dim=-1, bool keepdim=false)` */
   kthvalue(k: number, dim?: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
   kthvalue(k: number, options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor];
   kthvalue(...args: unknown[]): unknown {
-    return invoke(kthvalue$, [this, ...args]);
+    return invokeMethod(kthvalue$, this, args);
   }
 
   /** `aten::l1_loss(Tensor self, Tensor target, int reduction=1)` */
   l1Loss(target: Tensor, reduction?: number): Tensor;
   l1Loss(target: Tensor, options?: { reduction?: number }): Tensor;
   l1Loss(...args: unknown[]): unknown {
-    return invoke(l1Loss$, [this, ...args]);
+    return invokeMethod(l1Loss$, this, args);
   }
 
   /** `aten::lcm(Tensor self, Tensor other)` */
   lcm(other: Tensor): Tensor;
   lcm(...args: unknown[]): unknown {
-    return invoke(lcm$, [this, ...args]);
+    return invokeMethod(lcm$, this, args);
   }
 
   /** `aten::lcm_(Tensor self, Tensor other)` */
   lcm_(other: Tensor): Tensor;
   lcm_(...args: unknown[]): unknown {
-    return invoke(lcm_$, [this, ...args]);
+    return invokeMethod(lcm_$, this, args);
   }
 
   /** `aten::ldexp.Tensor(Tensor self, Tensor other)` */
   ldexp(other: Tensor): Tensor;
   ldexp(...args: unknown[]): unknown {
-    return invoke(ldexp$Tensor, [this, ...args]);
+    return invokeMethod(ldexp$Tensor, this, args);
   }
 
   /** `aten::ldexp_(Tensor self, Tensor other)` */
   ldexp_(other: Tensor): Tensor;
   ldexp_(...args: unknown[]): unknown {
-    return invoke(ldexp_$, [this, ...args]);
+    return invokeMethod(ldexp_$, this, args);
   }
 
   /**
@@ -2911,7 +2911,7 @@ export abstract class TensorMethods {
   le(other: Tensor): Tensor;
   le(other: Scalar): Tensor;
   le(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? le$Tensor : le$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? le$Tensor : le$Scalar, this, args);
   }
 
   /**
@@ -2922,21 +2922,21 @@ export abstract class TensorMethods {
   le_(other: Tensor): Tensor;
   le_(other: Scalar): Tensor;
   le_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? le_$Tensor : le_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? le_$Tensor : le_$Scalar, this, args);
   }
 
   /** `aten::leaky_relu(Tensor self, Scalar negative_slope=0.01)` */
   leakyRelu(negativeSlope?: Scalar): Tensor;
   leakyRelu(options?: { negativeSlope?: Scalar }): Tensor;
   leakyRelu(...args: unknown[]): unknown {
-    return invoke(leakyRelu$, [this, ...args]);
+    return invokeMethod(leakyRelu$, this, args);
   }
 
   /** `aten::leaky_relu_(Tensor self, Scalar negative_slope=0.01)` */
   leakyRelu_(negativeSlope?: Scalar): Tensor;
   leakyRelu_(options?: { negativeSlope?: Scalar }): Tensor;
   leakyRelu_(...args: unknown[]): unknown {
-    return invoke(leakyRelu_$, [this, ...args]);
+    return invokeMethod(leakyRelu_$, this, args);
   }
 
   /**
@@ -2947,7 +2947,7 @@ export abstract class TensorMethods {
   lerp(end: Tensor, weight: Tensor): Tensor;
   lerp(end: Tensor, weight: Scalar): Tensor;
   lerp(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) && isTensor(args[1]) ? lerp$Tensor : lerp$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) && isTensor(args[1]) ? lerp$Tensor : lerp$Scalar, this, args);
   }
 
   /**
@@ -2958,7 +2958,7 @@ export abstract class TensorMethods {
   lerp_(end: Tensor, weight: Tensor): Tensor;
   lerp_(end: Tensor, weight: Scalar): Tensor;
   lerp_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) && isTensor(args[1]) ? lerp_$Tensor : lerp_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) && isTensor(args[1]) ? lerp_$Tensor : lerp_$Scalar, this, args);
   }
 
   /**
@@ -2969,7 +2969,7 @@ export abstract class TensorMethods {
   less(other: Tensor): Tensor;
   less(other: Scalar): Tensor;
   less(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? less$Tensor : less$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? less$Tensor : less$Scalar, this, args);
   }
 
   /**
@@ -2980,7 +2980,7 @@ export abstract class TensorMethods {
   less_(other: Tensor): Tensor;
   less_(other: Scalar): Tensor;
   less_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? less_$Tensor : less_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? less_$Tensor : less_$Scalar, this, args);
   }
 
   /**
@@ -2991,7 +2991,7 @@ export abstract class TensorMethods {
   lessEqual(other: Tensor): Tensor;
   lessEqual(other: Scalar): Tensor;
   lessEqual(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? lessEqual$Tensor : lessEqual$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? lessEqual$Tensor : lessEqual$Scalar, this, args);
   }
 
   /**
@@ -3002,193 +3002,193 @@ export abstract class TensorMethods {
   lessEqual_(other: Tensor): Tensor;
   lessEqual_(other: Scalar): Tensor;
   lessEqual_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? lessEqual_$Tensor : lessEqual_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? lessEqual_$Tensor : lessEqual_$Scalar, this, args);
   }
 
   /** `aten::lgamma(Tensor self)` */
   lgamma(): Tensor;
   lgamma(...args: unknown[]): unknown {
-    return invoke(lgamma$, [this, ...args]);
+    return invokeMethod(lgamma$, this, args);
   }
 
   /** `aten::lgamma_(Tensor self)` */
   lgamma_(): Tensor;
   lgamma_(...args: unknown[]): unknown {
-    return invoke(lgamma_$, [this, ...args]);
+    return invokeMethod(lgamma_$, this, args);
   }
 
   /** `aten::log(Tensor self)` */
   log(): Tensor;
   log(...args: unknown[]): unknown {
-    return invoke(log$, [this, ...args]);
+    return invokeMethod(log$, this, args);
   }
 
   /** `aten::log10(Tensor self)` */
   log10(): Tensor;
   log10(...args: unknown[]): unknown {
-    return invoke(log10$, [this, ...args]);
+    return invokeMethod(log10$, this, args);
   }
 
   /** `aten::log10_(Tensor self)` */
   log10_(): Tensor;
   log10_(...args: unknown[]): unknown {
-    return invoke(log10_$, [this, ...args]);
+    return invokeMethod(log10_$, this, args);
   }
 
   /** `aten::log1p(Tensor self)` */
   log1p(): Tensor;
   log1p(...args: unknown[]): unknown {
-    return invoke(log1p$, [this, ...args]);
+    return invokeMethod(log1p$, this, args);
   }
 
   /** `aten::log1p_(Tensor self)` */
   log1p_(): Tensor;
   log1p_(...args: unknown[]): unknown {
-    return invoke(log1p_$, [this, ...args]);
+    return invokeMethod(log1p_$, this, args);
   }
 
   /** `aten::log2(Tensor self)` */
   log2(): Tensor;
   log2(...args: unknown[]): unknown {
-    return invoke(log2$, [this, ...args]);
+    return invokeMethod(log2$, this, args);
   }
 
   /** `aten::log2_(Tensor self)` */
   log2_(): Tensor;
   log2_(...args: unknown[]): unknown {
-    return invoke(log2_$, [this, ...args]);
+    return invokeMethod(log2_$, this, args);
   }
 
   /** `aten::log_(Tensor self)` */
   log_(): Tensor;
   log_(...args: unknown[]): unknown {
-    return invoke(log_$, [this, ...args]);
+    return invokeMethod(log_$, this, args);
   }
 
   /** `aten::log_normal(Tensor self, float mean=1, float std=2, Generator? generator=null)` */
   logNormal(mean?: number, std?: number, options?: { generator?: Generator | null }): Tensor;
   logNormal(options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
   logNormal(...args: unknown[]): unknown {
-    return invoke(logNormal$, [this, ...args]);
+    return invokeMethod(logNormal$, this, args);
   }
 
   /** `aten::log_normal_(Tensor self, float mean=1, float std=2, Generator? generator=null)` */
   logNormal_(mean?: number, std?: number, options?: { generator?: Generator | null }): Tensor;
   logNormal_(options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
   logNormal_(...args: unknown[]): unknown {
-    return invoke(logNormal_$, [this, ...args]);
+    return invokeMethod(logNormal_$, this, args);
   }
 
   /** `aten::log_sigmoid(Tensor self)` */
   logSigmoid(): Tensor;
   logSigmoid(...args: unknown[]): unknown {
-    return invoke(logSigmoid$, [this, ...args]);
+    return invokeMethod(logSigmoid$, this, args);
   }
 
   /** `aten::log_sigmoid_forward(Tensor self)` */
   logSigmoidForward(): [output: Tensor, buffer: Tensor];
   logSigmoidForward(...args: unknown[]): unknown {
-    return invoke(logSigmoidForward$, [this, ...args]);
+    return invokeMethod(logSigmoidForward$, this, args);
   }
 
   /** `aten::log_softmax.int(Tensor self, int dim, dtype? dtype=null)` */
   logSoftmax(dim: number, dtype?: DType | null): Tensor;
   logSoftmax(dim: number, options?: { dtype?: DType | null }): Tensor;
   logSoftmax(...args: unknown[]): unknown {
-    return invoke(logSoftmax$int, [this, ...args]);
+    return invokeMethod(logSoftmax$int, this, args);
   }
 
   /** `aten::logaddexp(Tensor self, Tensor other)` */
   logaddexp(other: Tensor): Tensor;
   logaddexp(...args: unknown[]): unknown {
-    return invoke(logaddexp$, [this, ...args]);
+    return invokeMethod(logaddexp$, this, args);
   }
 
   /** `aten::logaddexp2(Tensor self, Tensor other)` */
   logaddexp2(other: Tensor): Tensor;
   logaddexp2(...args: unknown[]): unknown {
-    return invoke(logaddexp2$, [this, ...args]);
+    return invokeMethod(logaddexp2$, this, args);
   }
 
   /** `aten::logcumsumexp(Tensor self, int dim)` */
   logcumsumexp(dim: number): Tensor;
   logcumsumexp(...args: unknown[]): unknown {
-    return invoke(logcumsumexp$, [this, ...args]);
+    return invokeMethod(logcumsumexp$, this, args);
   }
 
   /** `aten::logdet(Tensor self)` */
   logdet(): Tensor;
   logdet(...args: unknown[]): unknown {
-    return invoke(logdet$, [this, ...args]);
+    return invokeMethod(logdet$, this, args);
   }
 
   /** `aten::logical_and(Tensor self, Tensor other)` */
   logicalAnd(other: Tensor): Tensor;
   logicalAnd(...args: unknown[]): unknown {
-    return invoke(logicalAnd$, [this, ...args]);
+    return invokeMethod(logicalAnd$, this, args);
   }
 
   /** `aten::logical_and_(Tensor self, Tensor other)` */
   logicalAnd_(other: Tensor): Tensor;
   logicalAnd_(...args: unknown[]): unknown {
-    return invoke(logicalAnd_$, [this, ...args]);
+    return invokeMethod(logicalAnd_$, this, args);
   }
 
   /** `aten::logical_not(Tensor self)` */
   logicalNot(): Tensor;
   logicalNot(...args: unknown[]): unknown {
-    return invoke(logicalNot$, [this, ...args]);
+    return invokeMethod(logicalNot$, this, args);
   }
 
   /** `aten::logical_not_(Tensor self)` */
   logicalNot_(): Tensor;
   logicalNot_(...args: unknown[]): unknown {
-    return invoke(logicalNot_$, [this, ...args]);
+    return invokeMethod(logicalNot_$, this, args);
   }
 
   /** `aten::logical_or(Tensor self, Tensor other)` */
   logicalOr(other: Tensor): Tensor;
   logicalOr(...args: unknown[]): unknown {
-    return invoke(logicalOr$, [this, ...args]);
+    return invokeMethod(logicalOr$, this, args);
   }
 
   /** `aten::logical_or_(Tensor self, Tensor other)` */
   logicalOr_(other: Tensor): Tensor;
   logicalOr_(...args: unknown[]): unknown {
-    return invoke(logicalOr_$, [this, ...args]);
+    return invokeMethod(logicalOr_$, this, args);
   }
 
   /** `aten::logical_xor(Tensor self, Tensor other)` */
   logicalXor(other: Tensor): Tensor;
   logicalXor(...args: unknown[]): unknown {
-    return invoke(logicalXor$, [this, ...args]);
+    return invokeMethod(logicalXor$, this, args);
   }
 
   /** `aten::logical_xor_(Tensor self, Tensor other)` */
   logicalXor_(other: Tensor): Tensor;
   logicalXor_(...args: unknown[]): unknown {
-    return invoke(logicalXor_$, [this, ...args]);
+    return invokeMethod(logicalXor_$, this, args);
   }
 
   /** `aten::logit(Tensor self, float? eps=null)` */
   logit(eps?: number | null): Tensor;
   logit(options?: { eps?: number | null }): Tensor;
   logit(...args: unknown[]): unknown {
-    return invoke(logit$, [this, ...args]);
+    return invokeMethod(logit$, this, args);
   }
 
   /** `aten::logit_(Tensor self, float? eps=null)` */
   logit_(eps?: number | null): Tensor;
   logit_(options?: { eps?: number | null }): Tensor;
   logit_(...args: unknown[]): unknown {
-    return invoke(logit_$, [this, ...args]);
+    return invokeMethod(logit_$, this, args);
   }
 
   /** `aten::logsumexp(Tensor self, int[][1] dim, bool keepdim=false)` */
   logsumexp(dim: number | readonly number[], keepdim?: boolean): Tensor;
   logsumexp(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
   logsumexp(...args: unknown[]): unknown {
-    return invoke(logsumexp$, [this, ...args]);
+    return invokeMethod(logsumexp$, this, args);
   }
 
   /**
@@ -3199,7 +3199,7 @@ export abstract class TensorMethods {
   lt(other: Tensor): Tensor;
   lt(other: Scalar): Tensor;
   lt(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? lt$Tensor : lt$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? lt$Tensor : lt$Scalar, this, args);
   }
 
   /**
@@ -3210,25 +3210,25 @@ export abstract class TensorMethods {
   lt_(other: Tensor): Tensor;
   lt_(other: Scalar): Tensor;
   lt_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? lt_$Tensor : lt_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? lt_$Tensor : lt_$Scalar, this, args);
   }
 
   /** `aten::lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots)` */
   luSolve(LUData: Tensor, LUPivots: Tensor): Tensor;
   luSolve(...args: unknown[]): unknown {
-    return invoke(luSolve$, [this, ...args]);
+    return invokeMethod(luSolve$, this, args);
   }
 
   /** `aten::mH(Tensor self)` */
   mH(): Tensor;
   mH(...args: unknown[]): unknown {
-    return invoke(mH$, [this, ...args]);
+    return invokeMethod(mH$, this, args);
   }
 
   /** `aten::mT(Tensor self)` */
   mT(): Tensor;
   mT(...args: unknown[]): unknown {
-    return invoke(mT$, [this, ...args]);
+    return invokeMethod(mT$, this, args);
   }
 
   /**
@@ -3239,7 +3239,7 @@ export abstract class TensorMethods {
   maskedFill(mask: Tensor, value: Tensor): Tensor;
   maskedFill(mask: Tensor, value: Scalar): Tensor;
   maskedFill(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) && isTensor(args[1]) ? maskedFill$Tensor : maskedFill$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) && isTensor(args[1]) ? maskedFill$Tensor : maskedFill$Scalar, this, args);
   }
 
   /**
@@ -3250,49 +3250,49 @@ export abstract class TensorMethods {
   maskedFill_(mask: Tensor, value: Tensor): Tensor;
   maskedFill_(mask: Tensor, value: Scalar): Tensor;
   maskedFill_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) && isTensor(args[1]) ? maskedFill_$Tensor : maskedFill_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) && isTensor(args[1]) ? maskedFill_$Tensor : maskedFill_$Scalar, this, args);
   }
 
   /** `aten::masked_scatter(Tensor self, Tensor mask, Tensor source)` */
   maskedScatter(mask: Tensor, source: Tensor): Tensor;
   maskedScatter(...args: unknown[]): unknown {
-    return invoke(maskedScatter$, [this, ...args]);
+    return invokeMethod(maskedScatter$, this, args);
   }
 
   /** `aten::masked_scatter_(Tensor self, Tensor mask, Tensor source)` */
   maskedScatter_(mask: Tensor, source: Tensor): Tensor;
   maskedScatter_(...args: unknown[]): unknown {
-    return invoke(maskedScatter_$, [this, ...args]);
+    return invokeMethod(maskedScatter_$, this, args);
   }
 
   /** `aten::masked_select(Tensor self, Tensor mask)` */
   maskedSelect(mask: Tensor): Tensor;
   maskedSelect(...args: unknown[]): unknown {
-    return invoke(maskedSelect$, [this, ...args]);
+    return invokeMethod(maskedSelect$, this, args);
   }
 
   /** `aten::matmul(Tensor self, Tensor other)` */
   matmul(other: Tensor): Tensor;
   matmul(...args: unknown[]): unknown {
-    return invoke(matmul$, [this, ...args]);
+    return invokeMethod(matmul$, this, args);
   }
 
   /** `aten::matrix_H(Tensor self)` */
   matrixH(): Tensor;
   matrixH(...args: unknown[]): unknown {
-    return invoke(matrixH$, [this, ...args]);
+    return invokeMethod(matrixH$, this, args);
   }
 
   /** `aten::matrix_exp(Tensor self)` */
   matrixExp(): Tensor;
   matrixExp(...args: unknown[]): unknown {
-    return invoke(matrixExp$, [this, ...args]);
+    return invokeMethod(matrixExp$, this, args);
   }
 
   /** `aten::matrix_power(Tensor self, int n)` */
   matrixPower(n: number): Tensor;
   matrixPower(...args: unknown[]): unknown {
-    return invoke(matrixPower$, [this, ...args]);
+    return invokeMethod(matrixPower$, this, args);
   }
 
   /**
@@ -3307,67 +3307,67 @@ export abstract class TensorMethods {
   max(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor];
   max(): Tensor;
   max(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? max$other : isScalar(args[0]) ? max$dim : max$, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? max$other : isScalar(args[0]) ? max$dim : max$, this, args);
   }
 
   /** `aten::max_pool1d(Tensor self, int[][1] kernel_size, int[][1] stride=[], int[][1] padding=[0], int[][1] dilation=[1], bool ceil_mode=false)` */
   maxPool1d(kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Tensor;
   maxPool1d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
   maxPool1d(...args: unknown[]): unknown {
-    return invoke(maxPool1d$, [this, ...args]);
+    return invokeMethod(maxPool1d$, this, args);
   }
 
   /** `aten::max_pool1d_with_indices(Tensor self, int[][1] kernel_size, int[][1] stride=[], int[][1] padding=[0], int[][1] dilation=[1], bool ceil_mode=false)` */
   maxPool1dWithIndices(kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): [Tensor, Tensor];
   maxPool1dWithIndices(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): [Tensor, Tensor];
   maxPool1dWithIndices(...args: unknown[]): unknown {
-    return invoke(maxPool1dWithIndices$, [this, ...args]);
+    return invokeMethod(maxPool1dWithIndices$, this, args);
   }
 
   /** `aten::max_pool2d(Tensor self, int[][2] kernel_size, int[][2] stride=[], int[][2] padding=[0,0], int[][2] dilation=[1,1], bool ceil_mode=false)` */
   maxPool2d(kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Tensor;
   maxPool2d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
   maxPool2d(...args: unknown[]): unknown {
-    return invoke(maxPool2d$, [this, ...args]);
+    return invokeMethod(maxPool2d$, this, args);
   }
 
   /** `aten::max_pool2d_with_indices(Tensor self, int[][2] kernel_size, int[][2] stride=[], int[][2] padding=[0,0], int[][2] dilation=[1,1], bool ceil_mode=false)` */
   maxPool2dWithIndices(kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): [Tensor, Tensor];
   maxPool2dWithIndices(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): [Tensor, Tensor];
   maxPool2dWithIndices(...args: unknown[]): unknown {
-    return invoke(maxPool2dWithIndices$, [this, ...args]);
+    return invokeMethod(maxPool2dWithIndices$, this, args);
   }
 
   /** `aten::max_pool3d(Tensor self, int[][3] kernel_size, int[][3] stride=[], int[][3] padding=[0,0,0], int[][3] dilation=[1,1,1], bool ceil_mode=false)` */
   maxPool3d(kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Tensor;
   maxPool3d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
   maxPool3d(...args: unknown[]): unknown {
-    return invoke(maxPool3d$, [this, ...args]);
+    return invokeMethod(maxPool3d$, this, args);
   }
 
   /** `aten::max_pool3d_with_indices(Tensor self, int[][3] kernel_size, int[][3] stride=[], int[][3] padding=[0,0,0], int[][3] dilation=[1,1,1], bool ceil_mode=false)` */
   maxPool3dWithIndices(kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): [Tensor, Tensor];
   maxPool3dWithIndices(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): [Tensor, Tensor];
   maxPool3dWithIndices(...args: unknown[]): unknown {
-    return invoke(maxPool3dWithIndices$, [this, ...args]);
+    return invokeMethod(maxPool3dWithIndices$, this, args);
   }
 
   /** `aten::max_unpool2d(Tensor self, Tensor indices, int[][2] output_size)` */
   maxUnpool2d(indices: Tensor, outputSize: number | readonly number[]): Tensor;
   maxUnpool2d(...args: unknown[]): unknown {
-    return invoke(maxUnpool2d$, [this, ...args]);
+    return invokeMethod(maxUnpool2d$, this, args);
   }
 
   /** `aten::max_unpool3d(Tensor self, Tensor indices, int[][3] output_size, int[][3] stride, int[][3] padding)` */
   maxUnpool3d(indices: Tensor, outputSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[]): Tensor;
   maxUnpool3d(...args: unknown[]): unknown {
-    return invoke(maxUnpool3d$, [this, ...args]);
+    return invokeMethod(maxUnpool3d$, this, args);
   }
 
   /** `aten::maximum(Tensor self, Tensor other)` */
   maximum(other: Tensor): Tensor;
   maximum(...args: unknown[]): unknown {
-    return invoke(maximum$, [this, ...args]);
+    return invokeMethod(maximum$, this, args);
   }
 
   /**
@@ -3379,7 +3379,7 @@ export abstract class TensorMethods {
   mean(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
   mean(options?: { dtype?: DType | null }): Tensor;
   mean(...args: unknown[]): unknown {
-    return invoke(isNumbers(args[0]) ? mean$dim : mean$, [this, ...args]);
+    return invokeMethod(isNumbers(args[0]) ? mean$dim : mean$, this, args);
   }
 
   /**
@@ -3391,7 +3391,7 @@ export abstract class TensorMethods {
   median(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor];
   median(): Tensor;
   median(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) ? median$dim : median$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) ? median$dim : median$, this, args);
   }
 
   /**
@@ -3406,38 +3406,38 @@ export abstract class TensorMethods {
   min(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor];
   min(): Tensor;
   min(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? min$other : isScalar(args[0]) ? min$dim : min$, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? min$other : isScalar(args[0]) ? min$dim : min$, this, args);
   }
 
   /** `aten::minimum(Tensor self, Tensor other)` */
   minimum(other: Tensor): Tensor;
   minimum(...args: unknown[]): unknown {
-    return invoke(minimum$, [this, ...args]);
+    return invokeMethod(minimum$, this, args);
   }
 
   /** `aten::mish(Tensor self)` */
   mish(): Tensor;
   mish(...args: unknown[]): unknown {
-    return invoke(mish$, [this, ...args]);
+    return invokeMethod(mish$, this, args);
   }
 
   /** `aten::mish_(Tensor self)` */
   mish_(): Tensor;
   mish_(...args: unknown[]): unknown {
-    return invoke(mish_$, [this, ...args]);
+    return invokeMethod(mish_$, this, args);
   }
 
   /** `aten::mm(Tensor self, Tensor mat2)` */
   mm(mat2: Tensor): Tensor;
   mm(...args: unknown[]): unknown {
-    return invoke(mm$, [this, ...args]);
+    return invokeMethod(mm$, this, args);
   }
 
   /** `aten::mode(Tensor self, int dim=-1, bool keepdim=false)` */
   mode(dim?: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
   mode(options?: { dim?: number; keepdim?: boolean }): [values: Tensor, indices: Tensor];
   mode(...args: unknown[]): unknown {
-    return invoke(mode$, [this, ...args]);
+    return invokeMethod(mode$, this, args);
   }
 
   /**
@@ -3448,7 +3448,7 @@ export abstract class TensorMethods {
   moveaxis(source: number, destination: number): Tensor;
   moveaxis(source: readonly number[], destination: readonly number[]): Tensor;
   moveaxis(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isScalar(args[1]) ? moveaxis$int : moveaxis$intlist, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isScalar(args[1]) ? moveaxis$int : moveaxis$intlist, this, args);
   }
 
   /**
@@ -3459,20 +3459,20 @@ export abstract class TensorMethods {
   movedim(source: number, destination: number): Tensor;
   movedim(source: readonly number[], destination: readonly number[]): Tensor;
   movedim(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isScalar(args[1]) ? movedim$int : movedim$intlist, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isScalar(args[1]) ? movedim$int : movedim$intlist, this, args);
   }
 
   /** `aten::mse_loss(Tensor self, Tensor target, int reduction=1)` */
   mseLoss(target: Tensor, reduction?: number): Tensor;
   mseLoss(target: Tensor, options?: { reduction?: number }): Tensor;
   mseLoss(...args: unknown[]): unknown {
-    return invoke(mseLoss$, [this, ...args]);
+    return invokeMethod(mseLoss$, this, args);
   }
 
   /** `aten::msort(Tensor self)` */
   msort(): Tensor;
   msort(...args: unknown[]): unknown {
-    return invoke(msort$, [this, ...args]);
+    return invokeMethod(msort$, this, args);
   }
 
   /**
@@ -3483,7 +3483,7 @@ export abstract class TensorMethods {
   mul(other: Tensor): Tensor;
   mul(other: Scalar): Tensor;
   mul(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? mul$Tensor : mul$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? mul$Tensor : mul$Scalar, this, args);
   }
 
   /**
@@ -3494,34 +3494,34 @@ export abstract class TensorMethods {
   mul_(other: Tensor): Tensor;
   mul_(other: Scalar): Tensor;
   mul_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? mul_$Tensor : mul_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? mul_$Tensor : mul_$Scalar, this, args);
   }
 
   /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=null, int reduction=1)` */
   multiMarginLoss(target: Tensor, p?: Scalar, margin?: Scalar, weight?: Tensor | null, reduction?: number): Tensor;
   multiMarginLoss(target: Tensor, options?: { p?: Scalar; margin?: Scalar; weight?: Tensor | null; reduction?: number }): Tensor;
   multiMarginLoss(...args: unknown[]): unknown {
-    return invoke(multiMarginLoss$, [this, ...args]);
+    return invokeMethod(multiMarginLoss$, this, args);
   }
 
   /** `aten::multilabel_margin_loss(Tensor self, Tensor target, int reduction=1)` */
   multilabelMarginLoss(target: Tensor, reduction?: number): Tensor;
   multilabelMarginLoss(target: Tensor, options?: { reduction?: number }): Tensor;
   multilabelMarginLoss(...args: unknown[]): unknown {
-    return invoke(multilabelMarginLoss$, [this, ...args]);
+    return invokeMethod(multilabelMarginLoss$, this, args);
   }
 
   /** `aten::multilabel_margin_loss_forward(Tensor self, Tensor target, int reduction)` */
   multilabelMarginLossForward(target: Tensor, reduction: number): [output: Tensor, isTarget: Tensor];
   multilabelMarginLossForward(...args: unknown[]): unknown {
-    return invoke(multilabelMarginLossForward$, [this, ...args]);
+    return invokeMethod(multilabelMarginLossForward$, this, args);
   }
 
   /** `aten::multinomial(Tensor self, int num_samples, bool replacement=false, Generator? generator=null)` */
   multinomial(numSamples: number, replacement?: boolean, options?: { generator?: Generator | null }): Tensor;
   multinomial(numSamples: number, options?: { replacement?: boolean; generator?: Generator | null }): Tensor;
   multinomial(...args: unknown[]): unknown {
-    return invoke(multinomial$, [this, ...args]);
+    return invokeMethod(multinomial$, this, args);
   }
 
   /**
@@ -3532,7 +3532,7 @@ export abstract class TensorMethods {
   multiply(other: Tensor): Tensor;
   multiply(other: Scalar): Tensor;
   multiply(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? multiply$Tensor : multiply$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? multiply$Tensor : multiply$Scalar, this, args);
   }
 
   /**
@@ -3543,46 +3543,46 @@ export abstract class TensorMethods {
   multiply_(other: Tensor): Tensor;
   multiply_(other: Scalar): Tensor;
   multiply_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? multiply_$Tensor : multiply_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? multiply_$Tensor : multiply_$Scalar, this, args);
   }
 
   /** `aten::mv(Tensor self, Tensor vec)` */
   mv(vec: Tensor): Tensor;
   mv(...args: unknown[]): unknown {
-    return invoke(mv$, [this, ...args]);
+    return invokeMethod(mv$, this, args);
   }
 
   /** `aten::mvlgamma(Tensor self, int p)` */
   mvlgamma(p: number): Tensor;
   mvlgamma(...args: unknown[]): unknown {
-    return invoke(mvlgamma$, [this, ...args]);
+    return invokeMethod(mvlgamma$, this, args);
   }
 
   /** `aten::mvlgamma_(Tensor self, int p)` */
   mvlgamma_(p: number): Tensor;
   mvlgamma_(...args: unknown[]): unknown {
-    return invoke(mvlgamma_$, [this, ...args]);
+    return invokeMethod(mvlgamma_$, this, args);
   }
 
   /** `aten::nan_to_num(Tensor self, float? nan=null, float? posinf=null, float? neginf=null)` */
   nanToNum(nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor;
   nanToNum(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
   nanToNum(...args: unknown[]): unknown {
-    return invoke(nanToNum$, [this, ...args]);
+    return invokeMethod(nanToNum$, this, args);
   }
 
   /** `aten::nan_to_num_(Tensor self, float? nan=null, float? posinf=null, float? neginf=null)` */
   nanToNum_(nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor;
   nanToNum_(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
   nanToNum_(...args: unknown[]): unknown {
-    return invoke(nanToNum_$, [this, ...args]);
+    return invokeMethod(nanToNum_$, this, args);
   }
 
   /** `aten::nanmean(Tensor self, int[][1]? dim=null, bool keepdim=false, dtype? dtype=null)` */
   nanmean(dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   nanmean(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   nanmean(...args: unknown[]): unknown {
-    return invoke(nanmean$, [this, ...args]);
+    return invokeMethod(nanmean$, this, args);
   }
 
   /**
@@ -3594,7 +3594,7 @@ export abstract class TensorMethods {
   nanmedian(dim: number, options?: { keepdim?: boolean }): [values: Tensor, indices: Tensor];
   nanmedian(): Tensor;
   nanmedian(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) ? nanmedian$dim : nanmedian$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) ? nanmedian$dim : nanmedian$, this, args);
   }
 
   /**
@@ -3607,14 +3607,14 @@ export abstract class TensorMethods {
   nanquantile(q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   nanquantile(q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
   nanquantile(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? nanquantile$ : nanquantile$scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? nanquantile$ : nanquantile$scalar, this, args);
   }
 
   /** `aten::nansum(Tensor self, int[][1]? dim=null, bool keepdim=false, dtype? dtype=null)` */
   nansum(dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   nansum(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   nansum(...args: unknown[]): unknown {
-    return invoke(nansum$, [this, ...args]);
+    return invokeMethod(nansum$, this, args);
   }
 
   /**
@@ -3625,7 +3625,7 @@ export abstract class TensorMethods {
   narrow(dim: number, start: Tensor, length: number): Tensor;
   narrow(dim: number, start: number, length: number): Tensor;
   narrow(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isTensor(args[1]) && isScalar(args[2]) ? narrow$Tensor : narrow$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isTensor(args[1]) && isScalar(args[2]) ? narrow$Tensor : narrow$, this, args);
   }
 
   /**
@@ -3636,7 +3636,7 @@ export abstract class TensorMethods {
   ne(other: Tensor): Tensor;
   ne(other: Scalar): Tensor;
   ne(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? ne$Tensor : ne$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? ne$Tensor : ne$Scalar, this, args);
   }
 
   /**
@@ -3647,118 +3647,118 @@ export abstract class TensorMethods {
   ne_(other: Tensor): Tensor;
   ne_(other: Scalar): Tensor;
   ne_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? ne_$Tensor : ne_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? ne_$Tensor : ne_$Scalar, this, args);
   }
 
   /** `aten::neg(Tensor self)` */
   neg(): Tensor;
   neg(...args: unknown[]): unknown {
-    return invoke(neg$, [this, ...args]);
+    return invokeMethod(neg$, this, args);
   }
 
   /** `aten::neg_(Tensor self)` */
   neg_(): Tensor;
   neg_(...args: unknown[]): unknown {
-    return invoke(neg_$, [this, ...args]);
+    return invokeMethod(neg_$, this, args);
   }
 
   /** `aten::negative(Tensor self)` */
   negative(): Tensor;
   negative(...args: unknown[]): unknown {
-    return invoke(negative$, [this, ...args]);
+    return invokeMethod(negative$, this, args);
   }
 
   /** `aten::negative_(Tensor self)` */
   negative_(): Tensor;
   negative_(...args: unknown[]): unknown {
-    return invoke(negative_$, [this, ...args]);
+    return invokeMethod(negative_$, this, args);
   }
 
   /** `aten::new_empty(Tensor self, int[] size, dtype? dtype=null, layout? layout=null, device? device=null, bool? pin_memory=null)` */
   newEmpty(size: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
   newEmpty(...args: unknown[]): unknown {
-    return invoke(newEmpty$, [this, ...args]);
+    return invokeMethod(newEmpty$, this, args);
   }
 
   /** `aten::new_empty_strided(Tensor self, int[] size, int[] stride, dtype? dtype=null, layout? layout=null, device? device=null, bool? pin_memory=null)` */
   newEmptyStrided(size: readonly number[], stride: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
   newEmptyStrided(...args: unknown[]): unknown {
-    return invoke(newEmptyStrided$, [this, ...args]);
+    return invokeMethod(newEmptyStrided$, this, args);
   }
 
   /** `aten::new_full(Tensor self, int[] size, Scalar fill_value, dtype? dtype=null, layout? layout=null, device? device=null, bool? pin_memory=null)` */
   newFull(size: readonly number[], fillValue: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
   newFull(...args: unknown[]): unknown {
-    return invoke(newFull$, [this, ...args]);
+    return invokeMethod(newFull$, this, args);
   }
 
   /** `aten::new_ones(Tensor self, int[] size, dtype? dtype=null, layout? layout=null, device? device=null, bool? pin_memory=null)` */
   newOnes(size: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
   newOnes(...args: unknown[]): unknown {
-    return invoke(newOnes$, [this, ...args]);
+    return invokeMethod(newOnes$, this, args);
   }
 
   /** `aten::new_zeros(Tensor self, int[] size, dtype? dtype=null, layout? layout=null, device? device=null, bool? pin_memory=null)` */
   newZeros(size: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
   newZeros(...args: unknown[]): unknown {
-    return invoke(newZeros$, [this, ...args]);
+    return invokeMethod(newZeros$, this, args);
   }
 
   /** `aten::nextafter(Tensor self, Tensor other)` */
   nextafter(other: Tensor): Tensor;
   nextafter(...args: unknown[]): unknown {
-    return invoke(nextafter$, [this, ...args]);
+    return invokeMethod(nextafter$, this, args);
   }
 
   /** `aten::nextafter_(Tensor self, Tensor other)` */
   nextafter_(other: Tensor): Tensor;
   nextafter_(...args: unknown[]): unknown {
-    return invoke(nextafter_$, [this, ...args]);
+    return invokeMethod(nextafter_$, this, args);
   }
 
   /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=null, int reduction=1, int ignore_index=-100)` */
   nllLoss(target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
   nllLoss(target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number }): Tensor;
   nllLoss(...args: unknown[]): unknown {
-    return invoke(nllLoss$, [this, ...args]);
+    return invokeMethod(nllLoss$, this, args);
   }
 
   /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=null, int reduction=1, int ignore_index=-100)` */
   nllLoss2d(target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
   nllLoss2d(target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number }): Tensor;
   nllLoss2d(...args: unknown[]): unknown {
-    return invoke(nllLoss2d$, [this, ...args]);
+    return invokeMethod(nllLoss2d$, this, args);
   }
 
   /** `aten::nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index)` */
   nllLoss2dForward(target: Tensor, weight: Tensor | null, reduction: number, ignoreIndex: number): [output: Tensor, totalWeight: Tensor];
   nllLoss2dForward(...args: unknown[]): unknown {
-    return invoke(nllLoss2dForward$, [this, ...args]);
+    return invokeMethod(nllLoss2dForward$, this, args);
   }
 
   /** `aten::nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index)` */
   nllLossForward(target: Tensor, weight: Tensor | null, reduction: number, ignoreIndex: number): [output: Tensor, totalWeight: Tensor];
   nllLossForward(...args: unknown[]): unknown {
-    return invoke(nllLossForward$, [this, ...args]);
+    return invokeMethod(nllLossForward$, this, args);
   }
 
   /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=null, int reduction=1, int ignore_index=-100)` */
   nllLossNd(target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
   nllLossNd(target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number }): Tensor;
   nllLossNd(...args: unknown[]): unknown {
-    return invoke(nllLossNd$, [this, ...args]);
+    return invokeMethod(nllLossNd$, this, args);
   }
 
   /** `aten::nonzero(Tensor self)` */
   nonzero(): Tensor;
   nonzero(...args: unknown[]): unknown {
-    return invoke(nonzero$, [this, ...args]);
+    return invokeMethod(nonzero$, this, args);
   }
 
   /** `aten::nonzero_numpy(Tensor self)` */
   nonzeroNumpy(): Tensor[];
   nonzeroNumpy(...args: unknown[]): unknown {
-    return invoke(nonzeroNumpy$, [this, ...args]);
+    return invokeMethod(nonzeroNumpy$, this, args);
   }
 
   /**
@@ -3777,21 +3777,21 @@ export abstract class TensorMethods {
   norm(p?: Scalar): Tensor;
   norm(options?: { p?: Scalar }): Tensor;
   norm(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isNumbers(args[1]) && typeof args[2] === 'boolean' && hasOption(args, 'dtype') ? norm$ScalarOpt_dim_dtype : isScalar(args[0]) && isNumbers(args[1]) ? norm$ScalarOpt_dim : isScalar(args[0]) && hasOption(args, 'dtype') ? norm$ScalarOpt_dtype : norm$Scalar, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isNumbers(args[1]) && typeof args[2] === 'boolean' && hasOption(args, 'dtype') ? norm$ScalarOpt_dim_dtype : isScalar(args[0]) && isNumbers(args[1]) ? norm$ScalarOpt_dim : isScalar(args[0]) && hasOption(args, 'dtype') ? norm$ScalarOpt_dtype : norm$Scalar, this, args);
   }
 
   /** `aten::normal_(Tensor self, float mean=0, float std=1, Generator? generator=null)` */
   normal_(mean?: number, std?: number, options?: { generator?: Generator | null }): Tensor;
   normal_(options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
   normal_(...args: unknown[]): unknown {
-    return invoke(normal_$, [this, ...args]);
+    return invokeMethod(normal_$, this, args);
   }
 
   /** `aten::normal_functional(Tensor self, float mean=0, float std=1, Generator? generator=null)` */
   normalFunctional(mean?: number, std?: number, options?: { generator?: Generator | null }): Tensor;
   normalFunctional(options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
   normalFunctional(...args: unknown[]): unknown {
-    return invoke(normalFunctional$, [this, ...args]);
+    return invokeMethod(normalFunctional$, this, args);
   }
 
   /**
@@ -3802,7 +3802,7 @@ export abstract class TensorMethods {
   notEqual(other: Tensor): Tensor;
   notEqual(other: Scalar): Tensor;
   notEqual(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? notEqual$Tensor : notEqual$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? notEqual$Tensor : notEqual$Scalar, this, args);
   }
 
   /**
@@ -3813,7 +3813,7 @@ export abstract class TensorMethods {
   notEqual_(other: Tensor): Tensor;
   notEqual_(other: Scalar): Tensor;
   notEqual_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? notEqual_$Tensor : notEqual_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? notEqual_$Tensor : notEqual_$Scalar, this, args);
   }
 
   /**
@@ -3826,103 +3826,103 @@ export abstract class TensorMethods {
   nuclearNorm(keepdim?: boolean): Tensor;
   nuclearNorm(options?: { keepdim?: boolean }): Tensor;
   nuclearNorm(...args: unknown[]): unknown {
-    return invoke(isNumbers(args[0]) ? nuclearNorm$dim : nuclearNorm$, [this, ...args]);
+    return invokeMethod(isNumbers(args[0]) ? nuclearNorm$dim : nuclearNorm$, this, args);
   }
 
   /** `aten::numpy_T(Tensor self)` */
   numpyT(): Tensor;
   numpyT(...args: unknown[]): unknown {
-    return invoke(numpyT$, [this, ...args]);
+    return invokeMethod(numpyT$, this, args);
   }
 
   /** `aten::one_hot(Tensor self, int num_classes=-1)` */
   oneHot(numClasses?: number): Tensor;
   oneHot(options?: { numClasses?: number }): Tensor;
   oneHot(...args: unknown[]): unknown {
-    return invoke(oneHot$, [this, ...args]);
+    return invokeMethod(oneHot$, this, args);
   }
 
   /** `aten::ones_like(Tensor self, dtype? dtype=null, layout? layout=null, device? device=null, bool? pin_memory=null, memory_format? memory_format=null)` */
   onesLike(options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null }): Tensor;
   onesLike(...args: unknown[]): unknown {
-    return invoke(onesLike$, [this, ...args]);
+    return invokeMethod(onesLike$, this, args);
   }
 
   /** `aten::orgqr(Tensor self, Tensor input2)` */
   orgqr(input2: Tensor): Tensor;
   orgqr(...args: unknown[]): unknown {
-    return invoke(orgqr$, [this, ...args]);
+    return invokeMethod(orgqr$, this, args);
   }
 
   /** `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=true, bool transpose=false)` */
   ormqr(input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean): Tensor;
   ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean }): Tensor;
   ormqr(...args: unknown[]): unknown {
-    return invoke(ormqr$, [this, ...args]);
+    return invokeMethod(ormqr$, this, args);
   }
 
   /** `aten::outer(Tensor self, Tensor vec2)` */
   outer(vec2: Tensor): Tensor;
   outer(...args: unknown[]): unknown {
-    return invoke(outer$, [this, ...args]);
+    return invokeMethod(outer$, this, args);
   }
 
   /** `aten::pad(Tensor self, int[] pad, str mode="constant", float? value=null)` */
   pad(pad: readonly number[], mode?: string, value?: number | null): Tensor;
   pad(pad: readonly number[], options?: { mode?: string; value?: number | null }): Tensor;
   pad(...args: unknown[]): unknown {
-    return invoke(pad$, [this, ...args]);
+    return invokeMethod(pad$, this, args);
   }
 
   /** `aten::pdist(Tensor self, float p=2)` */
   pdist(p?: number): Tensor;
   pdist(options?: { p?: number }): Tensor;
   pdist(...args: unknown[]): unknown {
-    return invoke(pdist$, [this, ...args]);
+    return invokeMethod(pdist$, this, args);
   }
 
   /** `aten::permute(Tensor self, int[] dims)` */
   permute(dims: readonly number[]): Tensor;
   permute(...args: unknown[]): unknown {
-    return invoke(permute$, [this, ...args]);
+    return invokeMethod(permute$, this, args);
   }
 
   /** `aten::pinverse(Tensor self, float rcond=1e-15)` */
   pinverse(rcond?: number): Tensor;
   pinverse(options?: { rcond?: number }): Tensor;
   pinverse(...args: unknown[]): unknown {
-    return invoke(pinverse$, [this, ...args]);
+    return invokeMethod(pinverse$, this, args);
   }
 
   /** `aten::pixel_shuffle(Tensor self, int upscale_factor)` */
   pixelShuffle(upscaleFactor: number): Tensor;
   pixelShuffle(...args: unknown[]): unknown {
-    return invoke(pixelShuffle$, [this, ...args]);
+    return invokeMethod(pixelShuffle$, this, args);
   }
 
   /** `aten::pixel_unshuffle(Tensor self, int downscale_factor)` */
   pixelUnshuffle(downscaleFactor: number): Tensor;
   pixelUnshuffle(...args: unknown[]): unknown {
-    return invoke(pixelUnshuffle$, [this, ...args]);
+    return invokeMethod(pixelUnshuffle$, this, args);
   }
 
   /** `aten::poisson(Tensor self, Generator? generator=null)` */
   poisson(generator?: Generator | null): Tensor;
   poisson(options?: { generator?: Generator | null }): Tensor;
   poisson(...args: unknown[]): unknown {
-    return invoke(poisson$, [this, ...args]);
+    return invokeMethod(poisson$, this, args);
   }
 
   /** `aten::polygamma_(Tensor self, int n)` */
   polygamma_(n: number): Tensor;
   polygamma_(...args: unknown[]): unknown {
-    return invoke(polygamma_$, [this, ...args]);
+    return invokeMethod(polygamma_$, this, args);
   }
 
   /** `aten::positive(Tensor self)` */
   positive(): Tensor;
   positive(...args: unknown[]): unknown {
-    return invoke(positive$, [this, ...args]);
+    return invokeMethod(positive$, this, args);
   }
 
   /**
@@ -3933,7 +3933,7 @@ export abstract class TensorMethods {
   pow(exponent: Tensor): Tensor;
   pow(exponent: Scalar): Tensor;
   pow(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? pow$Tensor_Tensor : pow$Tensor_Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? pow$Tensor_Tensor : pow$Tensor_Scalar, this, args);
   }
 
   /**
@@ -3944,13 +3944,13 @@ export abstract class TensorMethods {
   pow_(exponent: Tensor): Tensor;
   pow_(exponent: Scalar): Tensor;
   pow_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? pow_$Tensor : pow_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? pow_$Tensor : pow_$Scalar, this, args);
   }
 
   /** `aten::prelu(Tensor self, Tensor weight)` */
   prelu(weight: Tensor): Tensor;
   prelu(...args: unknown[]): unknown {
-    return invoke(prelu$, [this, ...args]);
+    return invokeMethod(prelu$, this, args);
   }
 
   /**
@@ -3962,28 +3962,28 @@ export abstract class TensorMethods {
   prod(dim: number, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
   prod(options?: { dtype?: DType | null }): Tensor;
   prod(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) ? prod$dim_int : prod$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) ? prod$dim_int : prod$, this, args);
   }
 
   /** `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=false)` */
   put(index: Tensor, source: Tensor, accumulate?: boolean): Tensor;
   put(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
   put(...args: unknown[]): unknown {
-    return invoke(put$, [this, ...args]);
+    return invokeMethod(put$, this, args);
   }
 
   /** `aten::put_(Tensor self, Tensor index, Tensor source, bool accumulate=false)` */
   put_(index: Tensor, source: Tensor, accumulate?: boolean): Tensor;
   put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
   put_(...args: unknown[]): unknown {
-    return invoke(put_$, [this, ...args]);
+    return invokeMethod(put_$, this, args);
   }
 
   /** `aten::qr(Tensor self, bool some=true)` */
   qr(some?: boolean): [Q: Tensor, R: Tensor];
   qr(options?: { some?: boolean }): [Q: Tensor, R: Tensor];
   qr(...args: unknown[]): unknown {
-    return invoke(qr$, [this, ...args]);
+    return invokeMethod(qr$, this, args);
   }
 
   /**
@@ -3996,25 +3996,25 @@ export abstract class TensorMethods {
   quantile(q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   quantile(q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
   quantile(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? quantile$ : quantile$scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? quantile$ : quantile$scalar, this, args);
   }
 
   /** `aten::rad2deg(Tensor self)` */
   rad2deg(): Tensor;
   rad2deg(...args: unknown[]): unknown {
-    return invoke(rad2deg$, [this, ...args]);
+    return invokeMethod(rad2deg$, this, args);
   }
 
   /** `aten::rad2deg_(Tensor self)` */
   rad2deg_(): Tensor;
   rad2deg_(...args: unknown[]): unknown {
-    return invoke(rad2deg_$, [this, ...args]);
+    return invokeMethod(rad2deg_$, this, args);
   }
 
   /** `aten::rand_like(Tensor self, dtype? dtype=null, layout? layout=null, device? device=null, bool? pin_memory=null, memory_format? memory_format=null)` */
   randLike(options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null }): Tensor;
   randLike(...args: unknown[]): unknown {
-    return invoke(randLike$, [this, ...args]);
+    return invokeMethod(randLike$, this, args);
   }
 
   /**
@@ -4025,13 +4025,13 @@ export abstract class TensorMethods {
   randintLike(low: number, high: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null }): Tensor;
   randintLike(high: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null }): Tensor;
   randintLike(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isScalar(args[1]) ? randintLike$low_dtype : randintLike$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isScalar(args[1]) ? randintLike$low_dtype : randintLike$, this, args);
   }
 
   /** `aten::randn_like(Tensor self, dtype? dtype=null, layout? layout=null, device? device=null, bool? pin_memory=null, memory_format? memory_format=null)` */
   randnLike(options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null }): Tensor;
   randnLike(...args: unknown[]): unknown {
-    return invoke(randnLike$, [this, ...args]);
+    return invokeMethod(randnLike$, this, args);
   }
 
   /**
@@ -4045,7 +4045,7 @@ export abstract class TensorMethods {
   random(to: number, options?: { generator?: Generator | null }): Tensor;
   random(options?: { generator?: Generator | null }): Tensor;
   random(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isScalar(args[1]) ? random$from : isScalar(args[0]) ? random$to : random$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isScalar(args[1]) ? random$from : isScalar(args[0]) ? random$to : random$, this, args);
   }
 
   /**
@@ -4059,73 +4059,73 @@ export abstract class TensorMethods {
   random_(to: number, options?: { generator?: Generator | null }): Tensor;
   random_(options?: { generator?: Generator | null }): Tensor;
   random_(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isScalar(args[1]) ? random_$from : isScalar(args[0]) ? random_$to : random_$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isScalar(args[1]) ? random_$from : isScalar(args[0]) ? random_$to : random_$, this, args);
   }
 
   /** `aten::ravel(Tensor self)` */
   ravel(): Tensor;
   ravel(...args: unknown[]): unknown {
-    return invoke(ravel$, [this, ...args]);
+    return invokeMethod(ravel$, this, args);
   }
 
   /** `aten::real(Tensor self)` */
   real(): Tensor;
   real(...args: unknown[]): unknown {
-    return invoke(real$, [this, ...args]);
+    return invokeMethod(real$, this, args);
   }
 
   /** `aten::reciprocal(Tensor self)` */
   reciprocal(): Tensor;
   reciprocal(...args: unknown[]): unknown {
-    return invoke(reciprocal$, [this, ...args]);
+    return invokeMethod(reciprocal$, this, args);
   }
 
   /** `aten::reciprocal_(Tensor self)` */
   reciprocal_(): Tensor;
   reciprocal_(...args: unknown[]): unknown {
-    return invoke(reciprocal_$, [this, ...args]);
+    return invokeMethod(reciprocal_$, this, args);
   }
 
   /** `aten::reflection_pad1d(Tensor self, int[][2] padding)` */
   reflectionPad1d(padding: number | readonly number[]): Tensor;
   reflectionPad1d(...args: unknown[]): unknown {
-    return invoke(reflectionPad1d$, [this, ...args]);
+    return invokeMethod(reflectionPad1d$, this, args);
   }
 
   /** `aten::reflection_pad2d(Tensor self, int[][4] padding)` */
   reflectionPad2d(padding: number | readonly number[]): Tensor;
   reflectionPad2d(...args: unknown[]): unknown {
-    return invoke(reflectionPad2d$, [this, ...args]);
+    return invokeMethod(reflectionPad2d$, this, args);
   }
 
   /** `aten::reflection_pad3d(Tensor self, int[][6] padding)` */
   reflectionPad3d(padding: number | readonly number[]): Tensor;
   reflectionPad3d(...args: unknown[]): unknown {
-    return invoke(reflectionPad3d$, [this, ...args]);
+    return invokeMethod(reflectionPad3d$, this, args);
   }
 
   /** `aten::relu(Tensor self)` */
   relu(): Tensor;
   relu(...args: unknown[]): unknown {
-    return invoke(relu$, [this, ...args]);
+    return invokeMethod(relu$, this, args);
   }
 
   /** `aten::relu6(Tensor self)` */
   relu6(): Tensor;
   relu6(...args: unknown[]): unknown {
-    return invoke(relu6$, [this, ...args]);
+    return invokeMethod(relu6$, this, args);
   }
 
   /** `aten::relu6_(Tensor self)` */
   relu6_(): Tensor;
   relu6_(...args: unknown[]): unknown {
-    return invoke(relu6_$, [this, ...args]);
+    return invokeMethod(relu6_$, this, args);
   }
 
   /** `aten::relu_(Tensor self)` */
   relu_(): Tensor;
   relu_(...args: unknown[]): unknown {
-    return invoke(relu_$, [this, ...args]);
+    return invokeMethod(relu_$, this, args);
   }
 
   /**
@@ -4136,7 +4136,7 @@ export abstract class TensorMethods {
   remainder(other: Tensor): Tensor;
   remainder(other: Scalar): Tensor;
   remainder(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? remainder$Tensor : remainder$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? remainder$Tensor : remainder$Scalar, this, args);
   }
 
   /**
@@ -4147,25 +4147,25 @@ export abstract class TensorMethods {
   remainder_(other: Tensor): Tensor;
   remainder_(other: Scalar): Tensor;
   remainder_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? remainder_$Tensor : remainder_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? remainder_$Tensor : remainder_$Scalar, this, args);
   }
 
   /** `aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnorm)` */
   renorm(p: Scalar, dim: number, maxnorm: Scalar): Tensor;
   renorm(...args: unknown[]): unknown {
-    return invoke(renorm$, [this, ...args]);
+    return invokeMethod(renorm$, this, args);
   }
 
   /** `aten::renorm_(Tensor self, Scalar p, int dim, Scalar maxnorm)` */
   renorm_(p: Scalar, dim: number, maxnorm: Scalar): Tensor;
   renorm_(...args: unknown[]): unknown {
-    return invoke(renorm_$, [this, ...args]);
+    return invokeMethod(renorm_$, this, args);
   }
 
   /** `aten::repeat(Tensor self, int[] repeats)` */
   repeat(repeats: readonly number[]): Tensor;
   repeat(...args: unknown[]): unknown {
-    return invoke(repeat$, [this, ...args]);
+    return invokeMethod(repeat$, this, args);
   }
 
   /**
@@ -4178,80 +4178,80 @@ export abstract class TensorMethods {
   repeatInterleave(repeats: number, dim?: number | null, options?: { outputSize?: number | null }): Tensor;
   repeatInterleave(repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Tensor;
   repeatInterleave(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? repeatInterleave$self_Tensor : repeatInterleave$self_int, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? repeatInterleave$self_Tensor : repeatInterleave$self_int, this, args);
   }
 
   /** `aten::replication_pad1d(Tensor self, int[][2] padding)` */
   replicationPad1d(padding: number | readonly number[]): Tensor;
   replicationPad1d(...args: unknown[]): unknown {
-    return invoke(replicationPad1d$, [this, ...args]);
+    return invokeMethod(replicationPad1d$, this, args);
   }
 
   /** `aten::replication_pad2d(Tensor self, int[][4] padding)` */
   replicationPad2d(padding: number | readonly number[]): Tensor;
   replicationPad2d(...args: unknown[]): unknown {
-    return invoke(replicationPad2d$, [this, ...args]);
+    return invokeMethod(replicationPad2d$, this, args);
   }
 
   /** `aten::replication_pad3d(Tensor self, int[][6] padding)` */
   replicationPad3d(padding: number | readonly number[]): Tensor;
   replicationPad3d(...args: unknown[]): unknown {
-    return invoke(replicationPad3d$, [this, ...args]);
+    return invokeMethod(replicationPad3d$, this, args);
   }
 
   /** `aten::reshape(Tensor self, int[] shape)` */
   reshape(shape: readonly number[]): Tensor;
   reshape(...args: unknown[]): unknown {
-    return invoke(reshape$, [this, ...args]);
+    return invokeMethod(reshape$, this, args);
   }
 
   /** `aten::reshape_as(Tensor self, Tensor other)` */
   reshapeAs(other: Tensor): Tensor;
   reshapeAs(...args: unknown[]): unknown {
-    return invoke(reshapeAs$, [this, ...args]);
+    return invokeMethod(reshapeAs$, this, args);
   }
 
   /** `aten::resize(Tensor self, int[] size, memory_format? memory_format=null)` */
   resize(size: readonly number[], options?: { memoryFormat?: MemoryFormat | null }): Tensor;
   resize(...args: unknown[]): unknown {
-    return invoke(resize$, [this, ...args]);
+    return invokeMethod(resize$, this, args);
   }
 
   /** `aten::resize_(Tensor self, int[] size, memory_format? memory_format=null)` */
   resize_(size: readonly number[], options?: { memoryFormat?: MemoryFormat | null }): Tensor;
   resize_(...args: unknown[]): unknown {
-    return invoke(resize_$, [this, ...args]);
+    return invokeMethod(resize_$, this, args);
   }
 
   /** `aten::resize_as(Tensor self, Tensor the_template, memory_format? memory_format=null)` */
   resizeAs(theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null }): Tensor;
   resizeAs(...args: unknown[]): unknown {
-    return invoke(resizeAs$, [this, ...args]);
+    return invokeMethod(resizeAs$, this, args);
   }
 
   /** `aten::resize_as_(Tensor self, Tensor the_template, memory_format? memory_format=null)` */
   resizeAs_(theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null }): Tensor;
   resizeAs_(...args: unknown[]): unknown {
-    return invoke(resizeAs_$, [this, ...args]);
+    return invokeMethod(resizeAs_$, this, args);
   }
 
   /** `aten::resolve_conj(Tensor self)` */
   resolveConj(): Tensor;
   resolveConj(...args: unknown[]): unknown {
-    return invoke(resolveConj$, [this, ...args]);
+    return invokeMethod(resolveConj$, this, args);
   }
 
   /** `aten::resolve_neg(Tensor self)` */
   resolveNeg(): Tensor;
   resolveNeg(...args: unknown[]): unknown {
-    return invoke(resolveNeg$, [this, ...args]);
+    return invokeMethod(resolveNeg$, this, args);
   }
 
   /** `aten::roll(Tensor self, int[][1] shifts, int[][1] dims=[])` */
   roll(shifts: number | readonly number[], dims?: number | readonly number[]): Tensor;
   roll(shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Tensor;
   roll(...args: unknown[]): unknown {
-    return invoke(roll$, [this, ...args]);
+    return invokeMethod(roll$, this, args);
   }
 
   /**
@@ -4262,7 +4262,7 @@ export abstract class TensorMethods {
   round(options: { decimals?: number }): Tensor;
   round(): Tensor;
   round(...args: unknown[]): unknown {
-    return invoke(hasOption(args, 'decimals') ? round$decimals : round$, [this, ...args]);
+    return invokeMethod(hasOption(args, 'decimals') ? round$decimals : round$, this, args);
   }
 
   /**
@@ -4273,47 +4273,47 @@ export abstract class TensorMethods {
   round_(options: { decimals?: number }): Tensor;
   round_(): Tensor;
   round_(...args: unknown[]): unknown {
-    return invoke(hasOption(args, 'decimals') ? round_$decimals : round_$, [this, ...args]);
+    return invokeMethod(hasOption(args, 'decimals') ? round_$decimals : round_$, this, args);
   }
 
   /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=false, Generator? generator=null)` */
   rrelu(lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
   rrelu(options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
   rrelu(...args: unknown[]): unknown {
-    return invoke(rrelu$, [this, ...args]);
+    return invokeMethod(rrelu$, this, args);
   }
 
   /** `aten::rrelu_(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=false, Generator? generator=null)` */
   rrelu_(lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
   rrelu_(options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
   rrelu_(...args: unknown[]): unknown {
-    return invoke(rrelu_$, [this, ...args]);
+    return invokeMethod(rrelu_$, this, args);
   }
 
   /** `aten::rrelu_with_noise(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=false, Generator? generator=null)` */
   rreluWithNoise(noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
   rreluWithNoise(noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
   rreluWithNoise(...args: unknown[]): unknown {
-    return invoke(rreluWithNoise$, [this, ...args]);
+    return invokeMethod(rreluWithNoise$, this, args);
   }
 
   /** `aten::rrelu_with_noise_(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=false, Generator? generator=null)` */
   rreluWithNoise_(noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
   rreluWithNoise_(noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
   rreluWithNoise_(...args: unknown[]): unknown {
-    return invoke(rreluWithNoise_$, [this, ...args]);
+    return invokeMethod(rreluWithNoise_$, this, args);
   }
 
   /** `aten::rsqrt(Tensor self)` */
   rsqrt(): Tensor;
   rsqrt(...args: unknown[]): unknown {
-    return invoke(rsqrt$, [this, ...args]);
+    return invokeMethod(rsqrt$, this, args);
   }
 
   /** `aten::rsqrt_(Tensor self)` */
   rsqrt_(): Tensor;
   rsqrt_(...args: unknown[]): unknown {
-    return invoke(rsqrt_$, [this, ...args]);
+    return invokeMethod(rsqrt_$, this, args);
   }
 
   /**
@@ -4325,7 +4325,7 @@ export abstract class TensorMethods {
   rsub(other: Scalar, alpha?: Scalar): Tensor;
   rsub(other: Scalar, options?: { alpha?: Scalar }): Tensor;
   rsub(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? rsub$Tensor : rsub$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? rsub$Tensor : rsub$Scalar, this, args);
   }
 
   /**
@@ -4342,7 +4342,7 @@ export abstract class TensorMethods {
   scatter(dim: number, index: Tensor, value: Scalar, options: { reduce?: string }): Tensor;
   scatter(dim: number, index: Tensor, value: Scalar): Tensor;
   scatter(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) && hasOption(args, 'reduce') ? scatter$reduce : isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) ? scatter$src : isScalar(args[0]) && isTensor(args[1]) && isScalar(args[2]) && hasOption(args, 'reduce') ? scatter$value_reduce : scatter$value, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) && hasOption(args, 'reduce') ? scatter$reduce : isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) ? scatter$src : isScalar(args[0]) && isTensor(args[1]) && isScalar(args[2]) && hasOption(args, 'reduce') ? scatter$value_reduce : scatter$value, this, args);
   }
 
   /**
@@ -4359,200 +4359,200 @@ export abstract class TensorMethods {
   scatter_(dim: number, index: Tensor, value: Scalar, options: { reduce?: string }): Tensor;
   scatter_(dim: number, index: Tensor, value: Scalar): Tensor;
   scatter_(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) && hasOption(args, 'reduce') ? scatter_$reduce : isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) ? scatter_$src : isScalar(args[0]) && isTensor(args[1]) && isScalar(args[2]) && hasOption(args, 'reduce') ? scatter_$value_reduce : scatter_$value, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) && hasOption(args, 'reduce') ? scatter_$reduce : isScalar(args[0]) && isTensor(args[1]) && isTensor(args[2]) ? scatter_$src : isScalar(args[0]) && isTensor(args[1]) && isScalar(args[2]) && hasOption(args, 'reduce') ? scatter_$value_reduce : scatter_$value, this, args);
   }
 
   /** `aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src)` */
   scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor;
   scatterAdd(...args: unknown[]): unknown {
-    return invoke(scatterAdd$, [this, ...args]);
+    return invokeMethod(scatterAdd$, this, args);
   }
 
   /** `aten::scatter_add_(Tensor self, int dim, Tensor index, Tensor src)` */
   scatterAdd_(dim: number, index: Tensor, src: Tensor): Tensor;
   scatterAdd_(...args: unknown[]): unknown {
-    return invoke(scatterAdd_$, [this, ...args]);
+    return invokeMethod(scatterAdd_$, this, args);
   }
 
   /** `aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, bool include_self=true)` */
   scatterReduce(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean }): Tensor;
   scatterReduce(...args: unknown[]): unknown {
-    return invoke(scatterReduce$two, [this, ...args]);
+    return invokeMethod(scatterReduce$two, this, args);
   }
 
   /** `aten::scatter_reduce_.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, bool include_self=true)` */
   scatterReduce_(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean }): Tensor;
   scatterReduce_(...args: unknown[]): unknown {
-    return invoke(scatterReduce_$two, [this, ...args]);
+    return invokeMethod(scatterReduce_$two, this, args);
   }
 
   /** `aten::select.int(Tensor self, int dim, int index)` */
   select(dim: number, index: number): Tensor;
   select(...args: unknown[]): unknown {
-    return invoke(select$int, [this, ...args]);
+    return invokeMethod(select$int, this, args);
   }
 
   /** `aten::select_scatter(Tensor self, Tensor src, int dim, int index)` */
   selectScatter(src: Tensor, dim: number, index: number): Tensor;
   selectScatter(...args: unknown[]): unknown {
-    return invoke(selectScatter$, [this, ...args]);
+    return invokeMethod(selectScatter$, this, args);
   }
 
   /** `aten::selu(Tensor self)` */
   selu(): Tensor;
   selu(...args: unknown[]): unknown {
-    return invoke(selu$, [this, ...args]);
+    return invokeMethod(selu$, this, args);
   }
 
   /** `aten::selu_(Tensor self)` */
   selu_(): Tensor;
   selu_(...args: unknown[]): unknown {
-    return invoke(selu_$, [this, ...args]);
+    return invokeMethod(selu_$, this, args);
   }
 
   /** `aten::sgn(Tensor self)` */
   sgn(): Tensor;
   sgn(...args: unknown[]): unknown {
-    return invoke(sgn$, [this, ...args]);
+    return invokeMethod(sgn$, this, args);
   }
 
   /** `aten::sgn_(Tensor self)` */
   sgn_(): Tensor;
   sgn_(...args: unknown[]): unknown {
-    return invoke(sgn_$, [this, ...args]);
+    return invokeMethod(sgn_$, this, args);
   }
 
   /** `aten::sigmoid(Tensor self)` */
   sigmoid(): Tensor;
   sigmoid(...args: unknown[]): unknown {
-    return invoke(sigmoid$, [this, ...args]);
+    return invokeMethod(sigmoid$, this, args);
   }
 
   /** `aten::sigmoid_(Tensor self)` */
   sigmoid_(): Tensor;
   sigmoid_(...args: unknown[]): unknown {
-    return invoke(sigmoid_$, [this, ...args]);
+    return invokeMethod(sigmoid_$, this, args);
   }
 
   /** `aten::sign(Tensor self)` */
   sign(): Tensor;
   sign(...args: unknown[]): unknown {
-    return invoke(sign$, [this, ...args]);
+    return invokeMethod(sign$, this, args);
   }
 
   /** `aten::sign_(Tensor self)` */
   sign_(): Tensor;
   sign_(...args: unknown[]): unknown {
-    return invoke(sign_$, [this, ...args]);
+    return invokeMethod(sign_$, this, args);
   }
 
   /** `aten::signbit(Tensor self)` */
   signbit(): Tensor;
   signbit(...args: unknown[]): unknown {
-    return invoke(signbit$, [this, ...args]);
+    return invokeMethod(signbit$, this, args);
   }
 
   /** `aten::silu(Tensor self)` */
   silu(): Tensor;
   silu(...args: unknown[]): unknown {
-    return invoke(silu$, [this, ...args]);
+    return invokeMethod(silu$, this, args);
   }
 
   /** `aten::silu_(Tensor self)` */
   silu_(): Tensor;
   silu_(...args: unknown[]): unknown {
-    return invoke(silu_$, [this, ...args]);
+    return invokeMethod(silu_$, this, args);
   }
 
   /** `aten::sin(Tensor self)` */
   sin(): Tensor;
   sin(...args: unknown[]): unknown {
-    return invoke(sin$, [this, ...args]);
+    return invokeMethod(sin$, this, args);
   }
 
   /** `aten::sin_(Tensor self)` */
   sin_(): Tensor;
   sin_(...args: unknown[]): unknown {
-    return invoke(sin_$, [this, ...args]);
+    return invokeMethod(sin_$, this, args);
   }
 
   /** `aten::sinc(Tensor self)` */
   sinc(): Tensor;
   sinc(...args: unknown[]): unknown {
-    return invoke(sinc$, [this, ...args]);
+    return invokeMethod(sinc$, this, args);
   }
 
   /** `aten::sinc_(Tensor self)` */
   sinc_(): Tensor;
   sinc_(...args: unknown[]): unknown {
-    return invoke(sinc_$, [this, ...args]);
+    return invokeMethod(sinc_$, this, args);
   }
 
   /** `aten::sinh(Tensor self)` */
   sinh(): Tensor;
   sinh(...args: unknown[]): unknown {
-    return invoke(sinh$, [this, ...args]);
+    return invokeMethod(sinh$, this, args);
   }
 
   /** `aten::sinh_(Tensor self)` */
   sinh_(): Tensor;
   sinh_(...args: unknown[]): unknown {
-    return invoke(sinh_$, [this, ...args]);
+    return invokeMethod(sinh_$, this, args);
   }
 
   /** `aten::slice.Tensor(Tensor self, int dim=0, int? start=null, int? end=null, int step=1)` */
   slice(dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
   slice(options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
   slice(...args: unknown[]): unknown {
-    return invoke(slice$Tensor, [this, ...args]);
+    return invokeMethod(slice$Tensor, this, args);
   }
 
   /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, int? start=null, int? end=null, int step=1)` */
   sliceScatter(src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
   sliceScatter(src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
   sliceScatter(...args: unknown[]): unknown {
-    return invoke(sliceScatter$, [this, ...args]);
+    return invokeMethod(sliceScatter$, this, args);
   }
 
   /** `aten::slogdet(Tensor self)` */
   slogdet(): [sign: Tensor, logabsdet: Tensor];
   slogdet(...args: unknown[]): unknown {
-    return invoke(slogdet$, [this, ...args]);
+    return invokeMethod(slogdet$, this, args);
   }
 
   /** `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1)` */
   smoothL1Loss(target: Tensor, reduction?: number, beta?: number): Tensor;
   smoothL1Loss(target: Tensor, options?: { reduction?: number; beta?: number }): Tensor;
   smoothL1Loss(...args: unknown[]): unknown {
-    return invoke(smoothL1Loss$, [this, ...args]);
+    return invokeMethod(smoothL1Loss$, this, args);
   }
 
   /** `aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1)` */
   softMarginLoss(target: Tensor, reduction?: number): Tensor;
   softMarginLoss(target: Tensor, options?: { reduction?: number }): Tensor;
   softMarginLoss(...args: unknown[]): unknown {
-    return invoke(softMarginLoss$, [this, ...args]);
+    return invokeMethod(softMarginLoss$, this, args);
   }
 
   /** `aten::softmax.int(Tensor self, int dim, dtype? dtype=null)` */
   softmax(dim: number, dtype?: DType | null): Tensor;
   softmax(dim: number, options?: { dtype?: DType | null }): Tensor;
   softmax(...args: unknown[]): unknown {
-    return invoke(softmax$int, [this, ...args]);
+    return invokeMethod(softmax$int, this, args);
   }
 
   /** `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20)` */
   softplus(beta?: Scalar, threshold?: Scalar): Tensor;
   softplus(options?: { beta?: Scalar; threshold?: Scalar }): Tensor;
   softplus(...args: unknown[]): unknown {
-    return invoke(softplus$, [this, ...args]);
+    return invokeMethod(softplus$, this, args);
   }
 
   /** `aten::softshrink(Tensor self, Scalar lambd=0.5)` */
   softshrink(lambd?: Scalar): Tensor;
   softshrink(options?: { lambd?: Scalar }): Tensor;
   softshrink(...args: unknown[]): unknown {
-    return invoke(softshrink$, [this, ...args]);
+    return invokeMethod(softshrink$, this, args);
   }
 
   /**
@@ -4564,45 +4564,45 @@ export abstract class TensorMethods {
   sort(dim?: number, descending?: boolean): [values: Tensor, indices: Tensor];
   sort(options?: { dim?: number; descending?: boolean }): [values: Tensor, indices: Tensor];
   sort(...args: unknown[]): unknown {
-    return invoke(hasOption(args, 'stable') ? sort$stable : sort$, [this, ...args]);
+    return invokeMethod(hasOption(args, 'stable') ? sort$stable : sort$, this, args);
   }
 
   /** `aten::split.Tensor(Tensor self, int split_size, int dim=0)` */
   split(splitSize: number, dim?: number): Tensor[];
   split(splitSize: number, options?: { dim?: number }): Tensor[];
   split(...args: unknown[]): unknown {
-    return invoke(split$Tensor, [this, ...args]);
+    return invokeMethod(split$Tensor, this, args);
   }
 
   /** `aten::split_with_sizes(Tensor self, int[] split_sizes, int dim=0)` */
   splitWithSizes(splitSizes: readonly number[], dim?: number): Tensor[];
   splitWithSizes(splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
   splitWithSizes(...args: unknown[]): unknown {
-    return invoke(splitWithSizes$, [this, ...args]);
+    return invokeMethod(splitWithSizes$, this, args);
   }
 
   /** `aten::sqrt(Tensor self)` */
   sqrt(): Tensor;
   sqrt(...args: unknown[]): unknown {
-    return invoke(sqrt$, [this, ...args]);
+    return invokeMethod(sqrt$, this, args);
   }
 
   /** `aten::sqrt_(Tensor self)` */
   sqrt_(): Tensor;
   sqrt_(...args: unknown[]): unknown {
-    return invoke(sqrt_$, [this, ...args]);
+    return invokeMethod(sqrt_$, this, args);
   }
 
   /** `aten::square(Tensor self)` */
   square(): Tensor;
   square(...args: unknown[]): unknown {
-    return invoke(square$, [this, ...args]);
+    return invokeMethod(square$, this, args);
   }
 
   /** `aten::square_(Tensor self)` */
   square_(): Tensor;
   square_(...args: unknown[]): unknown {
-    return invoke(square_$, [this, ...args]);
+    return invokeMethod(square_$, this, args);
   }
 
   /**
@@ -4613,7 +4613,7 @@ export abstract class TensorMethods {
   squeeze(dim: number): Tensor;
   squeeze(): Tensor;
   squeeze(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) ? squeeze$dim : squeeze$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) ? squeeze$dim : squeeze$, this, args);
   }
 
   /**
@@ -4624,19 +4624,19 @@ export abstract class TensorMethods {
   squeeze_(dim: number): Tensor;
   squeeze_(): Tensor;
   squeeze_(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) ? squeeze_$dim : squeeze_$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) ? squeeze_$dim : squeeze_$, this, args);
   }
 
   /** `aten::std.correction(Tensor self, int[][1]? dim, int? correction, bool keepdim=false)` */
   std(dim: number | readonly number[] | null, options?: { correction?: number | null; keepdim?: boolean }): Tensor;
   std(...args: unknown[]): unknown {
-    return invoke(std$correction, [this, ...args]);
+    return invokeMethod(std$correction, this, args);
   }
 
   /** `aten::std_mean.correction(Tensor self, int[][1]? dim, int? correction, bool keepdim=false)` */
   stdMean(dim: number | readonly number[] | null, options?: { correction?: number | null; keepdim?: boolean }): [Tensor, Tensor];
   stdMean(...args: unknown[]): unknown {
-    return invoke(stdMean$correction, [this, ...args]);
+    return invokeMethod(stdMean$correction, this, args);
   }
 
   /**
@@ -4649,7 +4649,7 @@ export abstract class TensorMethods {
   stft(nFft: number, hopLength?: number | null, winLength?: number | null, window?: Tensor | null, normalized?: boolean, onesided?: boolean | null, returnComplex?: boolean | null): Tensor;
   stft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null }): Tensor;
   stft(...args: unknown[]): unknown {
-    return invoke(isScalar(args[0]) && given(args, isString) ? stft$center : stft$, [this, ...args]);
+    return invokeMethod(isScalar(args[0]) && given(args, isString) ? stft$center : stft$, this, args);
   }
 
   /**
@@ -4661,7 +4661,7 @@ export abstract class TensorMethods {
   sub(other: Scalar, alpha?: Scalar): Tensor;
   sub(other: Scalar, options?: { alpha?: Scalar }): Tensor;
   sub(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? sub$Tensor : sub$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? sub$Tensor : sub$Scalar, this, args);
   }
 
   /**
@@ -4673,7 +4673,7 @@ export abstract class TensorMethods {
   sub_(other: Scalar, alpha?: Scalar): Tensor;
   sub_(other: Scalar, options?: { alpha?: Scalar }): Tensor;
   sub_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? sub_$Tensor : sub_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? sub_$Tensor : sub_$Scalar, this, args);
   }
 
   /**
@@ -4685,7 +4685,7 @@ export abstract class TensorMethods {
   subtract(other: Scalar, alpha?: Scalar): Tensor;
   subtract(other: Scalar, options?: { alpha?: Scalar }): Tensor;
   subtract(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? subtract$Tensor : subtract$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? subtract$Tensor : subtract$Scalar, this, args);
   }
 
   /**
@@ -4697,7 +4697,7 @@ export abstract class TensorMethods {
   subtract_(other: Scalar, alpha?: Scalar): Tensor;
   subtract_(other: Scalar, options?: { alpha?: Scalar }): Tensor;
   subtract_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? subtract_$Tensor : subtract_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? subtract_$Tensor : subtract_$Scalar, this, args);
   }
 
   /**
@@ -4709,87 +4709,87 @@ export abstract class TensorMethods {
   sum(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
   sum(options?: { dtype?: DType | null }): Tensor;
   sum(...args: unknown[]): unknown {
-    return invoke(isNumbers(args[0]) ? sum$dim_IntList : sum$, [this, ...args]);
+    return invokeMethod(isNumbers(args[0]) ? sum$dim_IntList : sum$, this, args);
   }
 
   /** `aten::svd(Tensor self, bool some=true, bool compute_uv=true)` */
   svd(some?: boolean, computeUv?: boolean): [U: Tensor, S: Tensor, V: Tensor];
   svd(options?: { some?: boolean; computeUv?: boolean }): [U: Tensor, S: Tensor, V: Tensor];
   svd(...args: unknown[]): unknown {
-    return invoke(svd$, [this, ...args]);
+    return invokeMethod(svd$, this, args);
   }
 
   /** `aten::swapaxes(Tensor self, int axis0, int axis1)` */
   swapaxes(axis0: number, axis1: number): Tensor;
   swapaxes(...args: unknown[]): unknown {
-    return invoke(swapaxes$, [this, ...args]);
+    return invokeMethod(swapaxes$, this, args);
   }
 
   /** `aten::swapaxes_(Tensor self, int axis0, int axis1)` */
   swapaxes_(axis0: number, axis1: number): Tensor;
   swapaxes_(...args: unknown[]): unknown {
-    return invoke(swapaxes_$, [this, ...args]);
+    return invokeMethod(swapaxes_$, this, args);
   }
 
   /** `aten::swapdims(Tensor self, int dim0, int dim1)` */
   swapdims(dim0: number, dim1: number): Tensor;
   swapdims(...args: unknown[]): unknown {
-    return invoke(swapdims$, [this, ...args]);
+    return invokeMethod(swapdims$, this, args);
   }
 
   /** `aten::swapdims_(Tensor self, int dim0, int dim1)` */
   swapdims_(dim0: number, dim1: number): Tensor;
   swapdims_(...args: unknown[]): unknown {
-    return invoke(swapdims_$, [this, ...args]);
+    return invokeMethod(swapdims_$, this, args);
   }
 
   /** `aten::t(Tensor self)` */
   t(): Tensor;
   t(...args: unknown[]): unknown {
-    return invoke(t$, [this, ...args]);
+    return invokeMethod(t$, this, args);
   }
 
   /** `aten::t_(Tensor self)` */
   t_(): Tensor;
   t_(...args: unknown[]): unknown {
-    return invoke(t_$, [this, ...args]);
+    return invokeMethod(t_$, this, args);
   }
 
   /** `aten::take(Tensor self, Tensor index)` */
   take(index: Tensor): Tensor;
   take(...args: unknown[]): unknown {
-    return invoke(take$, [this, ...args]);
+    return invokeMethod(take$, this, args);
   }
 
   /** `aten::take_along_dim(Tensor self, Tensor indices, int? dim=null)` */
   takeAlongDim(indices: Tensor, dim?: number | null): Tensor;
   takeAlongDim(indices: Tensor, options?: { dim?: number | null }): Tensor;
   takeAlongDim(...args: unknown[]): unknown {
-    return invoke(takeAlongDim$, [this, ...args]);
+    return invokeMethod(takeAlongDim$, this, args);
   }
 
   /** `aten::tan(Tensor self)` */
   tan(): Tensor;
   tan(...args: unknown[]): unknown {
-    return invoke(tan$, [this, ...args]);
+    return invokeMethod(tan$, this, args);
   }
 
   /** `aten::tan_(Tensor self)` */
   tan_(): Tensor;
   tan_(...args: unknown[]): unknown {
-    return invoke(tan_$, [this, ...args]);
+    return invokeMethod(tan_$, this, args);
   }
 
   /** `aten::tanh(Tensor self)` */
   tanh(): Tensor;
   tanh(...args: unknown[]): unknown {
-    return invoke(tanh$, [this, ...args]);
+    return invokeMethod(tanh$, this, args);
   }
 
   /** `aten::tanh_(Tensor self)` */
   tanh_(): Tensor;
   tanh_(...args: unknown[]): unknown {
-    return invoke(tanh_$, [this, ...args]);
+    return invokeMethod(tanh_$, this, args);
   }
 
   /**
@@ -4802,98 +4802,98 @@ export abstract class TensorMethods {
   tensorSplit(sections: number, dim?: number): Tensor[];
   tensorSplit(sections: number, options?: { dim?: number }): Tensor[];
   tensorSplit(...args: unknown[]): unknown {
-    return invoke(Array.isArray(args[0]) ? tensorSplit$indices : tensorSplit$sections, [this, ...args]);
+    return invokeMethod(Array.isArray(args[0]) ? tensorSplit$indices : tensorSplit$sections, this, args);
   }
 
   /** `aten::tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other)` */
   tensordot(other: Tensor, dimsSelf: readonly number[], dimsOther: readonly number[]): Tensor;
   tensordot(...args: unknown[]): unknown {
-    return invoke(tensordot$, [this, ...args]);
+    return invokeMethod(tensordot$, this, args);
   }
 
   /** `aten::threshold(Tensor self, Scalar threshold, Scalar value)` */
   threshold(threshold: Scalar, value: Scalar): Tensor;
   threshold(...args: unknown[]): unknown {
-    return invoke(threshold$, [this, ...args]);
+    return invokeMethod(threshold$, this, args);
   }
 
   /** `aten::threshold_(Tensor self, Scalar threshold, Scalar value)` */
   threshold_(threshold: Scalar, value: Scalar): Tensor;
   threshold_(...args: unknown[]): unknown {
-    return invoke(threshold_$, [this, ...args]);
+    return invokeMethod(threshold_$, this, args);
   }
 
   /** `aten::tile(Tensor self, int[] dims)` */
   tile(dims: readonly number[]): Tensor;
   tile(...args: unknown[]): unknown {
-    return invoke(tile$, [this, ...args]);
+    return invokeMethod(tile$, this, args);
   }
 
   /** `aten::to_dense(Tensor self, dtype? dtype=null)` */
   toDense(dtype?: DType | null): Tensor;
   toDense(options?: { dtype?: DType | null }): Tensor;
   toDense(...args: unknown[]): unknown {
-    return invoke(toDense$, [this, ...args]);
+    return invokeMethod(toDense$, this, args);
   }
 
   /** `aten::topk(Tensor self, int k, int dim=-1, bool largest=true, bool sorted=true)` */
   topk(k: number, dim?: number, largest?: boolean, sorted?: boolean): [values: Tensor, indices: Tensor];
   topk(k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [values: Tensor, indices: Tensor];
   topk(...args: unknown[]): unknown {
-    return invoke(topk$, [this, ...args]);
+    return invokeMethod(topk$, this, args);
   }
 
   /** `aten::trace(Tensor self)` */
   trace(): Tensor;
   trace(...args: unknown[]): unknown {
-    return invoke(trace$, [this, ...args]);
+    return invokeMethod(trace$, this, args);
   }
 
   /** `aten::transpose.int(Tensor self, int dim0, int dim1)` */
   transpose(dim0: number, dim1: number): Tensor;
   transpose(...args: unknown[]): unknown {
-    return invoke(transpose$int, [this, ...args]);
+    return invokeMethod(transpose$int, this, args);
   }
 
   /** `aten::transpose_(Tensor self, int dim0, int dim1)` */
   transpose_(dim0: number, dim1: number): Tensor;
   transpose_(...args: unknown[]): unknown {
-    return invoke(transpose_$, [this, ...args]);
+    return invokeMethod(transpose_$, this, args);
   }
 
   /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=true, bool transpose=false, bool unitriangular=false)` */
   triangularSolve(A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean): [solution: Tensor, clonedCoefficient: Tensor];
   triangularSolve(A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): [solution: Tensor, clonedCoefficient: Tensor];
   triangularSolve(...args: unknown[]): unknown {
-    return invoke(triangularSolve$, [this, ...args]);
+    return invokeMethod(triangularSolve$, this, args);
   }
 
   /** `aten::tril(Tensor self, int diagonal=0)` */
   tril(diagonal?: number): Tensor;
   tril(options?: { diagonal?: number }): Tensor;
   tril(...args: unknown[]): unknown {
-    return invoke(tril$, [this, ...args]);
+    return invokeMethod(tril$, this, args);
   }
 
   /** `aten::tril_(Tensor self, int diagonal=0)` */
   tril_(diagonal?: number): Tensor;
   tril_(options?: { diagonal?: number }): Tensor;
   tril_(...args: unknown[]): unknown {
-    return invoke(tril_$, [this, ...args]);
+    return invokeMethod(tril_$, this, args);
   }
 
   /** `aten::triu(Tensor self, int diagonal=0)` */
   triu(diagonal?: number): Tensor;
   triu(options?: { diagonal?: number }): Tensor;
   triu(...args: unknown[]): unknown {
-    return invoke(triu$, [this, ...args]);
+    return invokeMethod(triu$, this, args);
   }
 
   /** `aten::triu_(Tensor self, int diagonal=0)` */
   triu_(diagonal?: number): Tensor;
   triu_(options?: { diagonal?: number }): Tensor;
   triu_(...args: unknown[]): unknown {
-    return invoke(triu_$, [this, ...args]);
+    return invokeMethod(triu_$, this, args);
   }
 
   /**
@@ -4904,7 +4904,7 @@ export abstract class TensorMethods {
   trueDivide(other: Tensor): Tensor;
   trueDivide(other: Scalar): Tensor;
   trueDivide(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? trueDivide$Tensor : trueDivide$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? trueDivide$Tensor : trueDivide$Scalar, this, args);
   }
 
   /**
@@ -4915,152 +4915,152 @@ export abstract class TensorMethods {
   trueDivide_(other: Tensor): Tensor;
   trueDivide_(other: Scalar): Tensor;
   trueDivide_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? trueDivide_$Tensor : trueDivide_$Scalar, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? trueDivide_$Tensor : trueDivide_$Scalar, this, args);
   }
 
   /** `aten::trunc(Tensor self)` */
   trunc(): Tensor;
   trunc(...args: unknown[]): unknown {
-    return invoke(trunc$, [this, ...args]);
+    return invokeMethod(trunc$, this, args);
   }
 
   /** `aten::trunc_(Tensor self)` */
   trunc_(): Tensor;
   trunc_(...args: unknown[]): unknown {
-    return invoke(trunc_$, [this, ...args]);
+    return invokeMethod(trunc_$, this, args);
   }
 
   /** `aten::unbind.int(Tensor self, int dim=0)` */
   unbind(dim?: number): Tensor[];
   unbind(options?: { dim?: number }): Tensor[];
   unbind(...args: unknown[]): unknown {
-    return invoke(unbind$int, [this, ...args]);
+    return invokeMethod(unbind$int, this, args);
   }
 
   /** `aten::unflatten.int(Tensor self, int dim, int[] sizes)` */
   unflatten(dim: number, sizes: readonly number[]): Tensor;
   unflatten(...args: unknown[]): unknown {
-    return invoke(unflatten$int, [this, ...args]);
+    return invokeMethod(unflatten$int, this, args);
   }
 
   /** `aten::unfold(Tensor self, int dimension, int size, int step)` */
   unfold(dimension: number, size: number, step: number): Tensor;
   unfold(...args: unknown[]): unknown {
-    return invoke(unfold$, [this, ...args]);
+    return invokeMethod(unfold$, this, args);
   }
 
   /** `aten::uniform(Tensor self, float from=0, float to=1, Generator? generator=null)` */
   uniform(from?: number, to?: number, options?: { generator?: Generator | null }): Tensor;
   uniform(options?: { from?: number; to?: number; generator?: Generator | null }): Tensor;
   uniform(...args: unknown[]): unknown {
-    return invoke(uniform$, [this, ...args]);
+    return invokeMethod(uniform$, this, args);
   }
 
   /** `aten::uniform_(Tensor self, float from=0, float to=1, Generator? generator=null)` */
   uniform_(from?: number, to?: number, options?: { generator?: Generator | null }): Tensor;
   uniform_(options?: { from?: number; to?: number; generator?: Generator | null }): Tensor;
   uniform_(...args: unknown[]): unknown {
-    return invoke(uniform_$, [this, ...args]);
+    return invokeMethod(uniform_$, this, args);
   }
 
   /** `aten::unique_consecutive(Tensor self, bool return_inverse=false, bool return_counts=false, int? dim=null)` */
   uniqueConsecutive(returnInverse?: boolean, returnCounts?: boolean, dim?: number | null): [Tensor, Tensor, Tensor];
   uniqueConsecutive(options?: { returnInverse?: boolean; returnCounts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
   uniqueConsecutive(...args: unknown[]): unknown {
-    return invoke(uniqueConsecutive$, [this, ...args]);
+    return invokeMethod(uniqueConsecutive$, this, args);
   }
 
   /** `aten::unique_dim(Tensor self, int dim, bool sorted=true, bool return_inverse=false, bool return_counts=false)` */
   uniqueDim(dim: number, sorted?: boolean, returnInverse?: boolean, returnCounts?: boolean): [Tensor, Tensor, Tensor];
   uniqueDim(dim: number, options?: { sorted?: boolean; returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
   uniqueDim(...args: unknown[]): unknown {
-    return invoke(uniqueDim$, [this, ...args]);
+    return invokeMethod(uniqueDim$, this, args);
   }
 
   /** `aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=false, bool return_counts=false)` */
   uniqueDimConsecutive(dim: number, returnInverse?: boolean, returnCounts?: boolean): [Tensor, Tensor, Tensor];
   uniqueDimConsecutive(dim: number, options?: { returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
   uniqueDimConsecutive(...args: unknown[]): unknown {
-    return invoke(uniqueDimConsecutive$, [this, ...args]);
+    return invokeMethod(uniqueDimConsecutive$, this, args);
   }
 
   /** `aten::unsqueeze(Tensor self, int dim)` */
   unsqueeze(dim: number): Tensor;
   unsqueeze(...args: unknown[]): unknown {
-    return invoke(unsqueeze$, [this, ...args]);
+    return invokeMethod(unsqueeze$, this, args);
   }
 
   /** `aten::unsqueeze_(Tensor self, int dim)` */
   unsqueeze_(dim: number): Tensor;
   unsqueeze_(...args: unknown[]): unknown {
-    return invoke(unsqueeze_$, [this, ...args]);
+    return invokeMethod(unsqueeze_$, this, args);
   }
 
   /** `aten::upsample_bicubic2d(Tensor self, int[][2] output_size, bool align_corners, float? scales_h=null, float? scales_w=null)` */
   upsampleBicubic2d(outputSize: number | readonly number[], alignCorners: boolean, scalesH?: number | null, scalesW?: number | null): Tensor;
   upsampleBicubic2d(outputSize: number | readonly number[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
   upsampleBicubic2d(...args: unknown[]): unknown {
-    return invoke(upsampleBicubic2d$, [this, ...args]);
+    return invokeMethod(upsampleBicubic2d$, this, args);
   }
 
   /** `aten::upsample_bilinear2d(Tensor self, int[][2] output_size, bool align_corners, float? scales_h=null, float? scales_w=null)` */
   upsampleBilinear2d(outputSize: number | readonly number[], alignCorners: boolean, scalesH?: number | null, scalesW?: number | null): Tensor;
   upsampleBilinear2d(outputSize: number | readonly number[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
   upsampleBilinear2d(...args: unknown[]): unknown {
-    return invoke(upsampleBilinear2d$, [this, ...args]);
+    return invokeMethod(upsampleBilinear2d$, this, args);
   }
 
   /** `aten::upsample_linear1d(Tensor self, int[][1] output_size, bool align_corners, float? scales=null)` */
   upsampleLinear1d(outputSize: number | readonly number[], alignCorners: boolean, scales?: number | null): Tensor;
   upsampleLinear1d(outputSize: number | readonly number[], alignCorners: boolean, options?: { scales?: number | null }): Tensor;
   upsampleLinear1d(...args: unknown[]): unknown {
-    return invoke(upsampleLinear1d$, [this, ...args]);
+    return invokeMethod(upsampleLinear1d$, this, args);
   }
 
   /** `aten::upsample_nearest1d(Tensor self, int[][1] output_size, float? scales=null)` */
   upsampleNearest1d(outputSize: number | readonly number[], scales?: number | null): Tensor;
   upsampleNearest1d(outputSize: number | readonly number[], options?: { scales?: number | null }): Tensor;
   upsampleNearest1d(...args: unknown[]): unknown {
-    return invoke(upsampleNearest1d$, [this, ...args]);
+    return invokeMethod(upsampleNearest1d$, this, args);
   }
 
   /** `aten::upsample_nearest2d(Tensor self, int[][2] output_size, float? scales_h=null, float? scales_w=null)` */
   upsampleNearest2d(outputSize: number | readonly number[], scalesH?: number | null, scalesW?: number | null): Tensor;
   upsampleNearest2d(outputSize: number | readonly number[], options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
   upsampleNearest2d(...args: unknown[]): unknown {
-    return invoke(upsampleNearest2d$, [this, ...args]);
+    return invokeMethod(upsampleNearest2d$, this, args);
   }
 
   /** `aten::upsample_nearest3d(Tensor self, int[][3] output_size, float? scales_d=null, float? scales_h=null, float? scales_w=null)` */
   upsampleNearest3d(outputSize: number | readonly number[], scalesD?: number | null, scalesH?: number | null, scalesW?: number | null): Tensor;
   upsampleNearest3d(outputSize: number | readonly number[], options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
   upsampleNearest3d(...args: unknown[]): unknown {
-    return invoke(upsampleNearest3d$, [this, ...args]);
+    return invokeMethod(upsampleNearest3d$, this, args);
   }
 
   /** `aten::upsample_trilinear3d(Tensor self, int[][3] output_size, bool align_corners, float? scales_d=null, float? scales_h=null, float? scales_w=null)` */
   upsampleTrilinear3d(outputSize: number | readonly number[], alignCorners: boolean, scalesD?: number | null, scalesH?: number | null, scalesW?: number | null): Tensor;
   upsampleTrilinear3d(outputSize: number | readonly number[], alignCorners: boolean, options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
   upsampleTrilinear3d(...args: unknown[]): unknown {
-    return invoke(upsampleTrilinear3d$, [this, ...args]);
+    return invokeMethod(upsampleTrilinear3d$, this, args);
   }
 
   /** `aten::var.correction(Tensor self, int[][1]? dim, int? correction, bool keepdim=false)` */
   var(dim: number | readonly number[] | null, options?: { correction?: number | null; keepdim?: boolean }): Tensor;
   var(...args: unknown[]): unknown {
-    return invoke(var$correction, [this, ...args]);
+    return invokeMethod(var$correction, this, args);
   }
 
   /** `aten::var_mean.correction(Tensor self, int[][1]? dim, int? correction, bool keepdim=false)` */
   varMean(dim: number | readonly number[] | null, options?: { correction?: number | null; keepdim?: boolean }): [Tensor, Tensor];
   varMean(...args: unknown[]): unknown {
-    return invoke(varMean$correction, [this, ...args]);
+    return invokeMethod(varMean$correction, this, args);
   }
 
   /** `aten::vdot(Tensor self, Tensor other)` */
   vdot(other: Tensor): Tensor;
   vdot(...args: unknown[]): unknown {
-    return invoke(vdot$, [this, ...args]);
+    return invokeMethod(vdot$, this, args);
   }
 
   /**
@@ -5071,25 +5071,25 @@ export abstract class TensorMethods {
   view(size: readonly number[]): Tensor;
   view(dtype: DType): Tensor;
   view(...args: unknown[]): unknown {
-    return invoke(Array.isArray(args[0]) ? view$ : view$dtype, [this, ...args]);
+    return invokeMethod(Array.isArray(args[0]) ? view$ : view$dtype, this, args);
   }
 
   /** `aten::view_as(Tensor self, Tensor other)` */
   viewAs(other: Tensor): Tensor;
   viewAs(...args: unknown[]): unknown {
-    return invoke(viewAs$, [this, ...args]);
+    return invokeMethod(viewAs$, this, args);
   }
 
   /** `aten::view_as_complex(Tensor self)` */
   viewAsComplex(): Tensor;
   viewAsComplex(...args: unknown[]): unknown {
-    return invoke(viewAsComplex$, [this, ...args]);
+    return invokeMethod(viewAsComplex$, this, args);
   }
 
   /** `aten::view_as_real(Tensor self)` */
   viewAsReal(): Tensor;
   viewAsReal(...args: unknown[]): unknown {
-    return invoke(viewAsReal$, [this, ...args]);
+    return invokeMethod(viewAsReal$, this, args);
   }
 
   /**
@@ -5100,7 +5100,7 @@ export abstract class TensorMethods {
   vsplit(indices: readonly number[]): Tensor[];
   vsplit(sections: number): Tensor[];
   vsplit(...args: unknown[]): unknown {
-    return invoke(Array.isArray(args[0]) ? vsplit$array : vsplit$int, [this, ...args]);
+    return invokeMethod(Array.isArray(args[0]) ? vsplit$array : vsplit$int, this, args);
   }
 
   /**
@@ -5111,7 +5111,7 @@ export abstract class TensorMethods {
   xlogy(other: Tensor): Tensor;
   xlogy(other: Scalar): Tensor;
   xlogy(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? xlogy$Tensor : xlogy$Scalar_Other, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? xlogy$Tensor : xlogy$Scalar_Other, this, args);
   }
 
   /**
@@ -5122,24 +5122,24 @@ export abstract class TensorMethods {
   xlogy_(other: Tensor): Tensor;
   xlogy_(other: Scalar): Tensor;
   xlogy_(...args: unknown[]): unknown {
-    return invoke(isTensor(args[0]) ? xlogy_$Tensor : xlogy_$Scalar_Other, [this, ...args]);
+    return invokeMethod(isTensor(args[0]) ? xlogy_$Tensor : xlogy_$Scalar_Other, this, args);
   }
 
   /** `aten::zero(Tensor self)` */
   zero(): Tensor;
   zero(...args: unknown[]): unknown {
-    return invoke(zero$, [this, ...args]);
+    return invokeMethod(zero$, this, args);
   }
 
   /** `aten::zero_(Tensor self)` */
   zero_(): Tensor;
   zero_(...args: unknown[]): unknown {
-    return invoke(zero_$, [this, ...args]);
+    return invokeMethod(zero_$, this, args);
   }
 
   /** `aten::zeros_like(Tensor self, dtype? dtype=null, layout? layout=null, device? device=null, bool? pin_memory=null, memory_format? memory_format=null)` */
   zerosLike(options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null }): Tensor;
   zerosLike(...args: unknown[]): unknown {
-    return invoke(zerosLike$, [this, ...args]);
+    return invokeMethod(zerosLike$, this, args);
   }
 }
