@@ -1,5 +1,6 @@
 // Gradients: backward, hooks, and functions whose backward is written in JavaScript.
 #include <ATen/ATen.h>
+#include <ATen/ThreadLocalState.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -11,6 +12,7 @@
 #include "compat.h"
 #include "convert.h"
 #include "env.h"
+#include "pump.h"
 
 namespace edgeai {
 namespace {
@@ -47,27 +49,23 @@ struct NodeOwner {
 };
 
 // A JavaScript function that the autograd engine calls with tensors. The engine runs CPU work on the thread that called
-// backward, where JavaScript may be entered; a device thread may not enter it.
+// backward, where JavaScript may be entered; from any other thread the call goes through the pump.
 class Callback {
  public:
   Callback(Napi::Env env, Napi::Value function)
-      : env_(env), data_(&data_of(env)), thread_(std::this_thread::get_id()), function_(std::make_shared<JsRef>(function, data_->graveyard)) {}
+      : env_(env), data_(&data_of(env)), thread_(std::this_thread::get_id()), function_(std::make_shared<JsRef>(function, data_->graveyard)) {
+    data_->has_callbacks = true;
+  }
 
   // Calls the function with one handle a tensor (null where undefined). `read` turns its result into what the engine needs.
   template <typename Read>
   auto operator()(const variable_list& tensors, Read&& read) const {
-    if (std::this_thread::get_id() != thread_) {
-      throw std::runtime_error("a gradient hook or custom backward ran on a device thread, where JavaScript cannot be called");
-    }
-    Napi::HandleScope scope(env_);
-    std::vector<napi_value> arguments;
-    for (const at::Tensor& tensor : tensors) arguments.push_back(new_handle(env_, *data_, tensor));
-    try {
-      return read(function_->value(env_).As<Napi::Function>().Call(arguments));
-    } catch (const Napi::Error& error) {
-      data_->callback_exception = Napi::Reference<Napi::Value>::New(error.Value(), 1);
-      throw std::runtime_error("a JavaScript callback threw");
-    }
+    if (std::this_thread::get_id() == thread_) return call(tensors, read);
+    CallbackPump* pump = data_->pump;
+    if (pump == nullptr) throw std::runtime_error("internal: a gradient callback came from a thread that nobody waits for");
+    Optional<decltype(call(tensors, read))> result;
+    pump->run([&] { result = call(tensors, read); });
+    return *std::move(result);
   }
 
   // JavaScript hands over its reference with the handle that it returns.
@@ -79,6 +77,19 @@ class Callback {
   EnvData& data() const { return *data_; }
 
  private:
+  template <typename Read>
+  auto call(const variable_list& tensors, Read&& read) const {
+    Napi::HandleScope scope(env_);
+    std::vector<napi_value> arguments;
+    for (const at::Tensor& tensor : tensors) arguments.push_back(new_handle(env_, *data_, tensor));
+    try {
+      return read(function_->value(env_).As<Napi::Function>().Call(arguments));
+    } catch (const Napi::Error& error) {
+      data_->callback_exception = Napi::Reference<Napi::Value>::New(error.Value(), 1);
+      throw std::runtime_error("a JavaScript callback threw");
+    }
+  }
+
   napi_env env_;
   EnvData* data_;
   std::thread::id thread_;
@@ -115,6 +126,34 @@ struct JsNode : Node {
   std::vector<SavedVariable> saved;
 };
 
+// Runs the engine. With device threads about and JavaScript callbacks alive, it runs on a thread of its own, and this one
+// serves the callbacks that come in: it must not sleep while a device thread waits for JavaScript.
+template <typename F>
+void run_engine(EnvData& data, F&& body) {
+  static const bool has_device_threads = cuda_device_count() > 0;
+  if (!data.has_callbacks || !(has_device_threads || data.force_engine_thread)) {
+    body();
+    return;
+  }
+  CallbackPump pump;
+  CallbackPump* outer = std::exchange(data.pump, &pump);
+  std::exception_ptr error;
+  at::ThreadLocalState state;
+  std::thread engine([&] {
+    at::ThreadLocalStateGuard guard(state);
+    try {
+      body();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    pump.finish();
+  });
+  pump.serve();
+  engine.join();
+  data.pump = outer;
+  if (error) std::rethrow_exception(error);
+}
+
 // backward(tensors, gradients | undefined, retainGraph, createGraph, inputs)
 Napi::Value backward(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -122,7 +161,9 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
   variable_list tensors = tensors_from_js(env, data, info[0], "tensors");
   variable_list gradients = info[1].IsArray() ? tensors_from_js(env, data, info[1], "gradients") : variable_list();
   variable_list inputs = info[4].IsArray() ? tensors_from_js(env, data, info[4], "inputs") : variable_list();
-  torch::autograd::backward(tensors, gradients, info[2].ToBoolean().Value(), info[3].ToBoolean().Value(), inputs);
+  const bool retain_graph = info[2].ToBoolean();
+  const bool create_graph = info[3].ToBoolean();
+  run_engine(data, [&] { torch::autograd::backward(tensors, gradients, retain_graph, create_graph, inputs); });
   return env.Undefined();
 }
 
@@ -133,8 +174,11 @@ Napi::Value grad(const Napi::CallbackInfo& info) {
   variable_list outputs = tensors_from_js(env, data, info[0], "outputs");
   variable_list inputs = tensors_from_js(env, data, info[1], "inputs");
   variable_list grad_outputs = info[2].IsArray() ? tensors_from_js(env, data, info[2], "gradOutputs") : variable_list();
-  variable_list result = torch::autograd::grad(outputs, inputs, grad_outputs, info[3].ToBoolean().Value(),
-                                               info[4].ToBoolean().Value(), info[5].ToBoolean().Value());
+  const bool retain_graph = info[3].ToBoolean();
+  const bool create_graph = info[4].ToBoolean();
+  const bool allow_unused = info[5].ToBoolean();
+  variable_list result;
+  run_engine(data, [&] { result = torch::autograd::grad(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused); });
   Napi::Array array = Napi::Array::New(env, result.size());
   for (size_t i = 0; i < result.size(); ++i) napi_set_element(env, array, i, new_handle(env, data, result[i]));
   return array;
@@ -233,6 +277,12 @@ Napi::Value set_grad_enabled(const Napi::CallbackInfo& info) {
 
 Napi::Value is_grad_enabled(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), c10::GradMode::is_enabled()); }
 
+// forceEngineThread(on): for tests, to take the way of a machine with device threads.
+Napi::Value force_engine_thread(const Napi::CallbackInfo& info) {
+  data_of(info.Env()).force_engine_thread = info[0].ToBoolean();
+  return info.Env().Undefined();
+}
+
 Napi::Value push_inference_mode(const Napi::CallbackInfo& info) {
   data_of(info.Env()).inference_guards.push_back(std::make_unique<c10::InferenceMode>(info[0].ToBoolean().Value()));
   return info.Env().Undefined();
@@ -262,6 +312,7 @@ void register_autograd(Napi::Object exports) {
   add_door<attach_backward>(exports, "attachBackward");
   add_door<set_grad_enabled>(exports, "setGradEnabled");
   add_door<is_grad_enabled>(exports, "isGradEnabled");
+  add_door<force_engine_thread>(exports, "forceEngineThread");
   add_door<push_inference_mode>(exports, "pushInferenceMode");
   add_door<pop_inference_mode>(exports, "popInferenceMode");
 }

@@ -54,6 +54,8 @@ class JsRef {
   std::shared_ptr<Graveyard> graveyard_;
 };
 
+class CallbackPump;
+
 struct EnvData {
   TensorTable tensors;
   std::vector<at::Generator> generators;
@@ -65,6 +67,10 @@ struct EnvData {
   Napi::Reference<Napi::Float64Array> scratch;
   // An exception thrown by a JavaScript callback inside backward; rethrown as it was at the door.
   Napi::Reference<Napi::Value> callback_exception;
+  // Set while the autograd engine runs on another thread and this one serves its callbacks.
+  CallbackPump* pump = nullptr;
+  bool has_callbacks = false;
+  bool force_engine_thread = false;
   std::shared_ptr<Graveyard> graveyard = std::make_shared<Graveyard>();
 
   at::Tensor& tensor(napi_env env, napi_value handle, const char* argument);

@@ -9,8 +9,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { native, type OperatorSchema, type SchemaArgument } from '../src/native.ts';
 import { camelCase } from '../src/core/dispatch.ts';
+import { native, type OperatorSchema, type SchemaArgument } from '../src/native.ts';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'src', 'core', 'generated');
 
@@ -151,7 +151,9 @@ function optionsType(args: SchemaArgument[]): string {
 function returnType({ schema }: Overload): string {
   const types = schema.returns.map((r) => TYPES[r.type]?.replace('readonly ', '') ?? 'unknown');
   if (types.length === 0) return 'void';
-  return types.length === 1 ? String(types[0]) : `[${schema.returns.map((r, i) => (r.name ? `${camelCase(r.name).replace(/^$/, '_')}: ${types[i]}` : types[i])).join(', ')}]`;
+  return types.length === 1
+    ? String(types[0])
+    : `[${schema.returns.map((r, i) => (r.name ? `${camelCase(r.name).replace(/^$/, '_')}: ${types[i]}` : types[i])).join(', ')}]`;
 }
 
 /** Parameter lists of one overload: optional arguments by position, or by name in an options object at the end. */
@@ -173,7 +175,21 @@ function signatures(overload: Overload, skip: number): string[] {
   return lists;
 }
 
-const RESERVED = new Set(['var', 'function', 'default', 'in', 'new', 'delete', 'with', 'import', 'export', 'return', 'class', 'arguments', 'eval']);
+const RESERVED = new Set([
+  'var',
+  'function',
+  'default',
+  'in',
+  'new',
+  'delete',
+  'with',
+  'import',
+  'export',
+  'return',
+  'class',
+  'arguments',
+  'eval',
+]);
 
 function parameterName(name: string): string {
   const camel = camelCase(name);
@@ -211,7 +227,9 @@ function selection(group: Overload[], skip: number, name: string): string {
     const chosen = constant(name, overload.overload);
     if (i === group.length - 1) return chosen;
     const tests = overload.positional.slice(skip, overload.required).map((a, k) => test(a, `args[${k}]`));
-    const keywords = overload.keyword.filter((a) => !hasDefault(a)).map((a) => `hasOption(args, '${camelCase(a.name)}')`);
+    const keywords = overload.keyword
+      .filter((a) => !hasDefault(a))
+      .map((a) => `hasOption(args, '${camelCase(a.name)}')`);
     const all = [...tests, ...keywords, ...tieBreak(overload, group[i + 1], skip)];
     return `${all.length === 0 ? 'args.length === 0' : all.join(' && ')} ? ${chosen} : `;
   });
@@ -224,7 +242,11 @@ function selection(group: Overload[], skip: number, name: string): string {
  */
 function tieBreak(overload: Overload, next: Overload | undefined, skip: number): string[] {
   if (next === undefined || overload.required !== next.required) return [];
-  const test_ = (o: Overload) => o.positional.slice(skip, o.required).map((a) => test(a, '')).join();
+  const test_ = (o: Overload) =>
+    o.positional
+      .slice(skip, o.required)
+      .map((a) => test(a, ''))
+      .join();
   if (test_(overload) !== test_(next) || overload.keyword.some((a) => !hasDefault(a))) return [];
   const kinds = (o: Overload) => [...o.positional.slice(o.required), ...o.keyword].map((a) => a.type);
   const extra = kinds(overload).find((type) => !kinds(next).includes(type));
@@ -257,7 +279,9 @@ function constantsOf(used: Map<string, Overload[]>): string {
   const lines: string[] = [];
   for (const [name, group] of used) {
     for (const { overload } of group) {
-      lines.push(`export const ${constant(name, overload)} = new Operator('aten::${name}'${overload ? `, '${overload}'` : ''});`);
+      lines.push(
+        `export const ${constant(name, overload)} = new Operator('aten::${name}'${overload ? `, '${overload}'` : ''});`,
+      );
     }
   }
   return lines.join('\n');
@@ -279,7 +303,9 @@ function main(): void {
     }
     if (name.endsWith('_') && !name.startsWith('_foreach')) continue;
     const identifier = RESERVED.has(js) ? `${js}_` : js;
-    const sigs = unique(group.flatMap((o) => signatures(o, 0).map((s) => `export function ${identifier}(${s}): ${returnType(o)};`)));
+    const sigs = unique(
+      group.flatMap((o) => signatures(o, 0).map((s) => `export function ${identifier}(${s}): ${returnType(o)};`)),
+    );
     const chosen = selection(group, 0, name);
     functions.push(
       `${doc(group)}\n${sigs.join('\n')}\nexport function ${identifier}(...args: unknown[]): unknown {\n  return invoke(${chosen}, args);\n}`,
@@ -296,8 +322,11 @@ function main(): void {
     return `import {\n  ${names.join(',\n  ')},\n} from './operators.ts';`;
   };
   const helpers = (body: string) =>
-    ['given', 'hasOption', 'isNumbers', 'isScalar', 'isString', 'isTensor', 'isTensorArray', 'maybeTensor'].filter((h) => new RegExp(`\\b${h}\\b`).test(body));
-  const types = (body: string) => ['Device', 'Layout', 'MemoryFormat', 'Scalar'].filter((t) => new RegExp(`\\b${t}\\b`).test(body));
+    ['given', 'hasOption', 'isNumbers', 'isScalar', 'isString', 'isTensor', 'isTensorArray', 'maybeTensor'].filter(
+      (h) => new RegExp(`\\b${h}\\b`).test(body),
+    );
+  const types = (body: string) =>
+    ['Device', 'Layout', 'MemoryFormat', 'Scalar'].filter((t) => new RegExp(`\\b${t}\\b`).test(body));
   const methodBody = methods.join('\n\n');
   writeFileSync(
     join(folder, 'methods.ts'),

@@ -1,11 +1,11 @@
 /** @file PyTorch's engine for TypeScript: tensors, autograd, layers, optimisers, data loading, files. */
 
-export { customFunction, FunctionContext, type CustomFunction } from './autograd/function.ts';
-export { backward, grad, type GradOptions } from './autograd/grad.ts';
-export { gradcheck, GradcheckError, type GradcheckOptions } from './autograd/gradcheck.ts';
+export { type CustomFunction, customFunction, FunctionContext } from './autograd/function.ts';
+export { backward, type GradOptions, grad } from './autograd/grad.ts';
+export { GradcheckError, type GradcheckOptions, gradcheck } from './autograd/gradcheck.ts';
 export {
-  autocast,
   type AutocastOptions,
+  autocast,
   enableGrad,
   inferenceMode,
   isGradEnabled,
@@ -23,13 +23,13 @@ export {
   full,
   linspace,
   ones,
+  type RandomOptions,
   rand,
   randint,
   randn,
-  type RandomOptions,
   randperm,
-  tensor,
   type TensorData,
+  tensor,
   zeros,
 } from './core/creation.ts';
 export { Operator, UnknownOperatorError } from './core/dispatch.ts';
@@ -41,21 +41,38 @@ export { ops } from './core/ops.ts';
 export { dispose, eachTensor, keep, Scope, scope } from './core/scope.ts';
 export { type BackwardOptions, type NestedArray, Tensor, type ToOptions } from './core/tensor.ts';
 export type { Complex, Device, Layout, MemoryFormat, Scalar, Shape } from './core/types.ts';
+export * as data from './data/index.ts';
 export {
   type DType,
   dtypeFromCode,
   dtypeOfTypedArray,
-  dtypes,
   dtypeSize,
+  dtypes,
   isComplex,
   isDType,
   isFloatingPoint,
   type TypedArray,
   typedArrayFor,
 } from './dtype.ts';
-export { ArgumentError, describeValue, EdgeAIError, FileFormatError, TensorDisposedError, TorchError } from './errors.ts';
+export {
+  ArgumentError,
+  describeValue,
+  EdgeAIError,
+  FileFormatError,
+  TensorDisposedError,
+  TorchError,
+} from './errors.ts';
 export { AddonLoadError, type BuildInfo } from './native.ts';
-export { adoptTensor, expectNoLeaks, exportTensor, memory, type MemoryStatistics, TensorLeakError } from './runtime/memory.ts';
+export * as nn from './nn/index.ts';
+export * as optim from './optim/index.ts';
+export {
+  adoptTensor,
+  expectNoLeaks,
+  exportTensor,
+  type MemoryStatistics,
+  memory,
+  TensorLeakError,
+} from './runtime/memory.ts';
 export {
   buildInfo,
   cuda,
@@ -64,6 +81,3 @@ export {
   setNumThreads,
   useDeterministicAlgorithms,
 } from './runtime/settings.ts';
-export * as data from './data/index.ts';
-export * as nn from './nn/index.ts';
-export * as optim from './optim/index.ts';

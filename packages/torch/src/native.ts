@@ -83,7 +83,13 @@ export interface NativeAddon {
   adoptTensor(ticket: number): Handle;
   inTransit(): number;
 
-  backward(tensors: Handle[], gradients: (Handle | null)[] | undefined, retainGraph: boolean, createGraph: boolean, inputs?: Handle[]): void;
+  backward(
+    tensors: Handle[],
+    gradients: (Handle | null)[] | undefined,
+    retainGraph: boolean,
+    createGraph: boolean,
+    inputs?: Handle[],
+  ): void;
   grad(
     outputs: Handle[],
     inputs: Handle[],
@@ -114,6 +120,7 @@ export interface NativeAddon {
   isGradEnabled(): boolean;
   pushInferenceMode(enabled: boolean): void;
   popInferenceMode(): void;
+  forceEngineThread(on: boolean): void;
 
   setNumThreads(count: number): void;
   getNumThreads(): number;

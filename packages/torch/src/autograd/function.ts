@@ -52,9 +52,11 @@ export interface CustomFunction<Args extends unknown[], Out extends Tensor | Ten
  * });
  * ```
  */
-export function customFunction<Args extends unknown[], Out extends Tensor | Tensor[], State extends object = Record<string, unknown>>(
-  definition: CustomFunction<Args, Out, State>,
-): (...args: Args) => Out {
+export function customFunction<
+  Args extends unknown[],
+  Out extends Tensor | Tensor[],
+  State extends object = Record<string, unknown>,
+>(definition: CustomFunction<Args, Out, State>): (...args: Args) => Out {
   return (...args) => {
     const inputs = args.filter((arg): arg is Tensor => arg instanceof Tensor);
     const ctx = new FunctionContext<State>();

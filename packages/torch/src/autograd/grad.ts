@@ -16,9 +16,17 @@ export interface GradOptions {
 }
 
 /** Gradients of the sum of `outputs` with respect to `inputs`; the leaves' own `grad` stays as it is. */
-export function grad(outputs: readonly Tensor[], inputs: readonly Tensor[], options?: GradOptions & { allowUnused?: false }): Tensor[];
+export function grad(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  options?: GradOptions & { allowUnused?: false },
+): Tensor[];
 export function grad(outputs: readonly Tensor[], inputs: readonly Tensor[], options: GradOptions): (Tensor | null)[];
-export function grad(outputs: readonly Tensor[], inputs: readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
+export function grad(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  options: GradOptions = {},
+): (Tensor | null)[] {
   const { createGraph = false, retainGraph = createGraph, allowUnused = false, gradOutputs } = options;
   const handles = native.grad(
     outputs.map(handleOf),
@@ -34,7 +42,12 @@ export function grad(outputs: readonly Tensor[], inputs: readonly Tensor[], opti
 /** Accumulates the gradients of all `tensors` into the leaves that they depend on. */
 export function backward(
   tensors: readonly Tensor[],
-  options: { gradients?: readonly (Tensor | null)[]; retainGraph?: boolean; createGraph?: boolean; inputs?: readonly Tensor[] } = {},
+  options: {
+    gradients?: readonly (Tensor | null)[];
+    retainGraph?: boolean;
+    createGraph?: boolean;
+    inputs?: readonly Tensor[];
+  } = {},
 ): void {
   const { createGraph = false, retainGraph = createGraph } = options;
   native.backward(

@@ -28,12 +28,18 @@ export class GradcheckError extends EdgeAIError {
  * @param inputs float64 tensors; those that require gradients are perturbed one element at a time
  * @throws {GradcheckError} naming the input, the element and both values where they differ
  */
-export function gradcheck(fn: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[], options: GradcheckOptions = {}): true {
+export function gradcheck(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  options: GradcheckOptions = {},
+): true {
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = options;
   const checked = inputs.filter((input) => input.requiresGrad);
-  if (checked.length === 0) throw new ArgumentError('inputs', 'Expected at least one input that requires gradients for inputs');
+  if (checked.length === 0)
+    throw new ArgumentError('inputs', 'Expected at least one input that requires gradients for inputs');
   for (const input of checked) {
-    if (input.dtype !== 'float64') throw ArgumentError.expected('inputs', 'float64 tensors (differences need the precision)', input.dtype);
+    if (input.dtype !== 'float64')
+      throw ArgumentError.expected('inputs', 'float64 tensors (differences need the precision)', input.dtype);
   }
   scope(() => {
     const output = fn(...inputs);
@@ -44,7 +50,16 @@ export function gradcheck(fn: (...inputs: Tensor[]) => Tensor, inputs: readonly 
       const expected = analytic[which]?.contiguous().view([-1]).toTypedArray() as Float64Array | undefined;
       const flat = input.detach().view([-1]);
       for (let element = 0; element < flat.numel(); element++) {
-        const numeric = centralDifference(() => fn(...inputs).mul(weights).sum().item(), flat, element, eps);
+        const numeric = centralDifference(
+          () =>
+            fn(...inputs)
+              .mul(weights)
+              .sum()
+              .item(),
+          flat,
+          element,
+          eps,
+        );
         const value = expected?.[element] ?? 0;
         if (!(Math.abs(value - numeric) <= atol + rtol * Math.abs(numeric))) {
           throw new GradcheckError(

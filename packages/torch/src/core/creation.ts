@@ -72,7 +72,10 @@ export function ones(shape: Shape, options: CreationOptions = {}): Tensor {
 /** A tensor whose elements are whatever was in memory. */
 export function empty(shape: Shape, options: EmptyOptions = {}): Tensor {
   checkShape(shape);
-  return finish(callOp(EMPTY, shape, options.dtype, options.layout, options.device, options.pinMemory, options.memoryFormat), options);
+  return finish(
+    callOp(EMPTY, shape, options.dtype, options.layout, options.device, options.pinMemory, options.memoryFormat),
+    options,
+  );
 }
 
 /** A tensor filled with one value. */
@@ -109,7 +112,9 @@ export function randint(low: number, high: number, shape: Shape, options: Random
 /** A random order of 0 … n − 1, int64. */
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
   const full_ = { dtype: 'int64' as const, ...options };
-  return options.generator === undefined ? factory(RANDPERM, [n], full_) : factory(RANDPERM_GENERATOR, [n, options.generator], full_);
+  return options.generator === undefined
+    ? factory(RANDPERM, [n], full_)
+    : factory(RANDPERM_GENERATOR, [n, options.generator], full_);
 }
 
 /** Values from `start` to before `end` by `step`; `arange(n)` counts from 0. int64 when all three are whole. */
@@ -155,7 +160,10 @@ export function fromTypedArray(data: TypedArray, shape: Shape, options: Creation
   const own = dtypeOfTypedArray(data);
   const carried = own ?? options.dtype;
   if (carried === undefined) {
-    throw new ArgumentError('dtype', `Expected a dtype for ${data.constructor.name}, which can hold several (float16, bfloat16, …)`);
+    throw new ArgumentError(
+      'dtype',
+      `Expected a dtype for ${data.constructor.name}, which can hold several (float16, bfloat16, …)`,
+    );
   }
   // uint8 bytes may already be the 0/1 bytes of a bool tensor, and 16-bit patterns those of a half.
   const sameBytes = options.dtype === 'bool' && own === 'uint8';
@@ -187,13 +195,19 @@ function convert(made: Tensor, dtype: DType, options: CreationOptions): Tensor {
 function flatten(data: TensorData, shape: readonly number[], depth: number, into: (number | bigint | boolean)[]): void {
   if (Array.isArray(data)) {
     if (depth >= shape.length || data.length !== shape[depth]) {
-      throw new ArgumentError('data', `Expected ${shape[depth] ?? 'a number, not an array'} elements at depth ${depth} of data but received ${data.length}: nested arrays must have equal lengths`);
+      throw new ArgumentError(
+        'data',
+        `Expected ${shape[depth] ?? 'a number, not an array'} elements at depth ${depth} of data but received ${data.length}: nested arrays must have equal lengths`,
+      );
     }
     for (const item of data) flatten(item as TensorData, shape, depth + 1, into);
     return;
   }
   if (depth !== shape.length || (typeof data !== 'number' && typeof data !== 'bigint' && typeof data !== 'boolean')) {
-    throw new ArgumentError('data', `Expected ${depth === shape.length ? 'a number, bigint or boolean' : `an array of length ${shape[depth]}`} in data but received ${describeValue(data)}`);
+    throw new ArgumentError(
+      'data',
+      `Expected ${depth === shape.length ? 'a number, bigint or boolean' : `an array of length ${shape[depth]}`} in data but received ${describeValue(data)}`,
+    );
   }
   into.push(data);
 }

@@ -83,7 +83,10 @@ export class Operator {
 /** libtorch has no operator of this name (in this version, or before a library is loaded). */
 export class UnknownOperatorError extends EdgeAIError {
   constructor(name: string) {
-    super('UNKNOWN_OPERATOR', `libtorch has no operator ${name}; a library that defines it may have to be loaded first`);
+    super(
+      'UNKNOWN_OPERATOR',
+      `libtorch has no operator ${name}; a library that defines it may have to be loaded first`,
+    );
   }
 }
 
@@ -164,7 +167,10 @@ function unwrap(operator: Operator, position: number, value: unknown): unknown {
 
 function expectedTensor(operator: Operator, position: number, expected: string, actual: unknown): ArgumentError {
   const name = operator.schema.arguments[position]?.name ?? `argument ${position}`;
-  return new ArgumentError(name, `${operator.qualifiedName}: expected ${expected} for ${name} but received ${describeValue(actual)}`);
+  return new ArgumentError(
+    name,
+    `${operator.qualifiedName}: expected ${expected} for ${name} but received ${describeValue(actual)}`,
+  );
 }
 
 /**
@@ -188,7 +194,12 @@ function callArray(operator: Operator, args: readonly unknown[]): unknown {
       returned = native.call(id, unwrap(operator, 0, args[0]), unwrap(operator, 1, args[1]));
       break;
     case 3:
-      returned = native.call(id, unwrap(operator, 0, args[0]), unwrap(operator, 1, args[1]), unwrap(operator, 2, args[2]));
+      returned = native.call(
+        id,
+        unwrap(operator, 0, args[0]),
+        unwrap(operator, 1, args[1]),
+        unwrap(operator, 2, args[2]),
+      );
       break;
     default:
       returned = native.call(id, ...args.map((value, i) => unwrap(operator, i, value)));

@@ -38,5 +38,6 @@ function numberFormatter(values: unknown): (value: unknown) => string {
   const largest = finite.reduce((a, b) => Math.max(a, b), 0);
   const smallest = finite.reduce((a, b) => Math.min(a, b), Infinity);
   const exponent = largest / smallest > 1000 || largest > 1e8 || smallest < 1e-4;
-  return (v) => (typeof v === 'number' && Number.isFinite(v) ? (exponent ? v.toExponential(4) : v.toFixed(4)) : String(v));
+  return (v) =>
+    typeof v === 'number' && Number.isFinite(v) ? (exponent ? v.toExponential(4) : v.toFixed(4)) : String(v);
 }

@@ -41,7 +41,11 @@ function consumed(index: Index): number {
 /** Replaces `'...'` by as many full slices as are needed. */
 function expandEllipsis(indices: readonly Index[], ndim: number): Index[] {
   const used = indices.reduce<number>((sum, index) => sum + consumed(index), 0);
-  if (used > ndim) throw new ArgumentError('indices', `Expected at most ${ndim} indices for a tensor of ${ndim} dimensions but received ${used}`);
+  if (used > ndim)
+    throw new ArgumentError(
+      'indices',
+      `Expected at most ${ndim} indices for a tensor of ${ndim} dimensions but received ${used}`,
+    );
   const position = indices.indexOf('...');
   if (position < 0) return [...indices];
   const fill = Array.from({ length: ndim - used }, () => new Slice(null, null, 1));

@@ -63,7 +63,8 @@ const tools = {
   /** An operator by its qualified name, `aten::add.Tensor`. @throws {UnknownOperatorError} */
   find(qualifiedName: string): Operator {
     const [, name, overload = ''] = /^(\w+::\w+)(?:\.(\w+))?$/.exec(qualifiedName) ?? [];
-    if (name === undefined) throw new ArgumentError('qualifiedName', `Expected a name like aten::add.Tensor but received "${qualifiedName}"`);
+    if (name === undefined)
+      throw new ArgumentError('qualifiedName', `Expected a name like aten::add.Tensor but received "${qualifiedName}"`);
     const operator = new Operator(name, overload);
     operator.prepare();
     return operator;

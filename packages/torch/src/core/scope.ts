@@ -71,7 +71,7 @@ export function scope<T>(fn: () => T): T {
     throw error;
   }
   currentScope = outer;
-  escape(result, inner);
+  handOut(result, inner);
   releaseAll(inner);
   return result;
 }
@@ -131,15 +131,15 @@ function walk(value: object, visit: (tensor: Tensor) => void, seen: Set<object>)
 let tensorClass: (new (...args: never[]) => Tensor) | undefined;
 
 /** @internal Called once by the module that defines `Tensor`, which needs this one first. */
-export function setTensorClass(constructor: new (...args: never[]) => Tensor): void {
-  tensorClass = constructor;
+export function setTensorClass(given: new (...args: never[]) => Tensor): void {
+  tensorClass = given;
 }
 
 function isTensor(value: object): value is Tensor {
   return tensorClass !== undefined && value instanceof tensorClass;
 }
 
-function escape(result: unknown, from: Scope): void {
+function handOut(result: unknown, from: Scope): void {
   if (typeof result !== 'object' || result === null) return;
   eachTensor(result, (tensor) => {
     if (tensor._scope === from) moveTo(tensor, currentScope);

@@ -6,8 +6,8 @@ import type { Tensor } from './tensor.ts';
 let tensorClass: new (...args: never[]) => Tensor;
 
 /** @internal Called once by the module that defines `Tensor`. */
-export function setSelectTensorClass(constructor: new (...args: never[]) => Tensor): void {
-  tensorClass = constructor;
+export function setSelectTensorClass(given: new (...args: never[]) => Tensor): void {
+  tensorClass = given;
 }
 
 export function isTensor(value: unknown): value is Tensor {
@@ -23,7 +23,11 @@ export function isTensorArray(value: unknown): boolean {
 }
 
 export function isNumbers(value: unknown): boolean {
-  return typeof value === 'number' || (Array.isArray(value) && (value.length === 0 || typeof value[0] === 'number' || typeof value[0] === 'bigint')) || value === null;
+  return (
+    typeof value === 'number' ||
+    (Array.isArray(value) && (value.length === 0 || typeof value[0] === 'number' || typeof value[0] === 'bigint')) ||
+    value === null
+  );
 }
 
 export function isScalar(value: unknown): boolean {

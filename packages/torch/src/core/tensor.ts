@@ -7,7 +7,7 @@ import { type Handle, native } from '../native.ts';
 import { bindTensor, callOp, handleOf, Operator } from './dispatch.ts';
 import { formatTensor } from './format.ts';
 import { TensorMethods } from './generated/methods.ts';
-import { indexTensor, type Index } from './indexing.ts';
+import { type Index, indexTensor } from './indexing.ts';
 import { currentScope, type Scope, scope, setTensorClass, track, untrack } from './scope.ts';
 import { setSelectTensorClass } from './select.ts';
 import type { Device, Layout, MemoryFormat } from './types.ts';
@@ -80,7 +80,10 @@ export class Tensor extends TensorMethods implements Disposable {
     const { shape } = this;
     const found = shape[dim < 0 ? dim + shape.length : dim];
     if (found === undefined) {
-      throw new ArgumentError('dim', `Expected a dimension between ${-shape.length} and ${shape.length - 1} for dim but received ${dim}`);
+      throw new ArgumentError(
+        'dim',
+        `Expected a dimension between ${-shape.length} and ${shape.length - 1} for dim but received ${dim}`,
+      );
     }
     return found;
   }
@@ -199,14 +202,17 @@ export class Tensor extends TensorMethods implements Disposable {
   /** The single element as a number, boolean, or bigint where the number would not be exact. */
   item(): number {
     const value = native.item(handleOf(this));
-    if (typeof value === 'object') throw new ArgumentError('self', 'item() of a complex tensor; use toArray() on its real and imaginary parts');
+    if (typeof value === 'object')
+      throw new ArgumentError('self', 'item() of a complex tensor; use toArray() on its real and imaginary parts');
     return value as number;
   }
 
   /** All elements in row-major order, copied. float16 and bfloat16 come as bit patterns, int64 as bigints. */
   toTypedArray(): TypedArray {
     const complex = this.dtype.startsWith('complex') ? 2 : 1;
-    const target = new (typedArrayFor(this.dtype))(new ArrayBuffer(0)).constructor as new (length: number) => TypedArray;
+    const target = new (typedArrayFor(this.dtype))(new ArrayBuffer(0)).constructor as new (
+      length: number,
+    ) => TypedArray;
     const array = new target(this.numel() * complex);
     native.copyTo(handleOf(this), array);
     return array;

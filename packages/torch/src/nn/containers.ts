@@ -19,7 +19,8 @@ export class Sequential extends Module {
   constructor(...modules: Module[] | [Record<string, Module>]) {
     super();
     const [first] = modules;
-    const named = modules.length === 1 && first !== undefined && !(first instanceof Module) ? Object.entries(first) : undefined;
+    const named =
+      modules.length === 1 && first !== undefined && !(first instanceof Module) ? Object.entries(first) : undefined;
     if (named !== undefined) for (const [name, child] of named) setChild(this, name, child);
     else for (const child of modules as Module[]) this.append(child);
   }
@@ -32,7 +33,11 @@ export class Sequential extends Module {
   at(position: number): Module {
     const children = this.children();
     const found = children[position < 0 ? position + children.length : position];
-    if (found === undefined) throw new ArgumentError('position', `Expected a position below ${children.length} for position but received ${position}`);
+    if (found === undefined)
+      throw new ArgumentError(
+        'position',
+        `Expected a position below ${children.length} for position but received ${position}`,
+      );
     return found;
   }
 
@@ -71,7 +76,11 @@ export class ModuleList<M extends AnyModule = Module> extends Module<never[], ne
   at(position: number): M {
     const children = this.children() as M[];
     const found = children[position < 0 ? position + children.length : position];
-    if (found === undefined) throw new ArgumentError('position', `Expected a position below ${children.length} for position but received ${position}`);
+    if (found === undefined)
+      throw new ArgumentError(
+        'position',
+        `Expected a position below ${children.length} for position but received ${position}`,
+      );
     return found;
   }
 

@@ -7,15 +7,15 @@
  */
 
 import { inspect } from 'node:util';
+import { noGrad } from '../autograd/modes.ts';
 import { scope } from '../core/scope.ts';
-import { Tensor, type ToOptions } from '../core/tensor.ts';
+import type { Tensor, ToOptions } from '../core/tensor.ts';
 import type { Device } from '../core/types.ts';
 import { type DType, isComplex, isDType, isFloatingPoint } from '../dtype.ts';
 import { ArgumentError } from '../errors.ts';
 import { native } from '../native.ts';
-import { noGrad } from '../autograd/modes.ts';
-import { type LoadReport, loadStateDict, type LoadStateDictOptions, type StateDict, stateDict } from './state-dict.ts';
 import { Buffer, Parameter } from './parameter.ts';
+import { type LoadReport, type LoadStateDictOptions, loadStateDict, type StateDict, stateDict } from './state-dict.ts';
 
 /** Sees each call before forward runs; may replace the arguments. */
 export type ForwardPreHook = (module: AnyModule, args: unknown[]) => unknown[] | undefined;
@@ -69,6 +69,7 @@ export interface Module<Args extends unknown[] = [Tensor], Out = Tensor> {
  *
  * Networks with other signatures name them: `class Pair extends nn.Module<[Tensor, Tensor], Tensor>`.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface is the call signature, which the constructor makes true.
 export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   /** True while training: dropout drops, batch norm uses and updates batch statistics. Set by `train()` and `eval()`. */
   training!: boolean;
@@ -155,7 +156,8 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     for (const part of path === '' ? [] : path.split('.')) {
       const next: unknown = (current as unknown as Record<string, unknown>)[part];
       if (!(next instanceof Module)) {
-        const known = current.children().length > 0 ? Array.from(current.namedChildren(), ([name]) => name).join(', ') : 'none';
+        const known =
+          current.children().length > 0 ? Array.from(current.namedChildren(), ([name]) => name).join(', ') : 'none';
         throw new ArgumentError('path', `No module '${part}' in path '${path}'; children there: ${known}`);
       }
       current = next;
@@ -222,7 +224,8 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
    * tensors of 4 (channels_last) or 5 (channels_last_3d) dimensions.
    */
   to(target: DType | Device | Omit<ToOptions, 'copy' | 'layout'>): this {
-    const options: ToOptions = typeof target === 'object' ? target : isDType(target) ? { dtype: target } : { device: target };
+    const options: ToOptions =
+      typeof target === 'object' ? target : isDType(target) ? { dtype: target } : { device: target };
     const { memoryFormat, dtype, ...rest } = options;
     const dimensions = memoryFormat === 'channels_last' ? 4 : memoryFormat === 'channels_last_3d' ? 5 : undefined;
     noGrad(() => {
@@ -230,7 +233,8 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
         scope(() => {
           const wanted: ToOptions = { ...rest };
           if (dtype !== undefined && (isFloatingPoint(tensor.dtype) || isComplex(tensor.dtype))) wanted.dtype = dtype;
-          if (dimensions === undefined ? memoryFormat !== undefined : tensor.ndim === dimensions) wanted.memoryFormat = memoryFormat;
+          if (dimensions === undefined ? memoryFormat !== undefined : tensor.ndim === dimensions)
+            wanted.memoryFormat = memoryFormat;
           if (Object.keys(wanted).length === 0) return;
           replaceData(tensor, tensor.detach().to(wanted));
           const gradient = tensor.grad;
@@ -270,7 +274,10 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   }
 
   toString(): string {
-    const lines = Array.from(this.namedChildren(), ([name, child]) => `(${name}): ${child.toString().replaceAll('\n', '\n  ')}`);
+    const lines = Array.from(
+      this.namedChildren(),
+      ([name, child]) => `(${name}): ${child.toString().replaceAll('\n', '\n  ')}`,
+    );
     const head = `${this.constructor.name}(${this.extraRepr()}`;
     return lines.length === 0 ? `${head})` : `${head}\n  ${lines.join('\n  ')}\n)`;
   }
@@ -305,7 +312,8 @@ function callModule<Args extends unknown[], Out>(module: Module<Args, Out>, give
     observer?.enter(module, args);
     let output = module.forward(...args);
     observer?.leave(module, output);
-    if (found !== undefined) for (const hook of found.after) output = (hook(module, args, output) as Out | undefined) ?? output;
+    if (found !== undefined)
+      for (const hook of found.after) output = (hook(module, args, output) as Out | undefined) ?? output;
     return output;
   });
 }

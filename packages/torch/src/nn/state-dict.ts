@@ -54,7 +54,9 @@ export function describeReport(report: LoadReport): string {
   if (report.missing.length > 0) lines.push(`missing keys: ${list(report.missing)}`);
   if (report.unexpected.length > 0) lines.push(`unexpected keys: ${list(report.unexpected)}`);
   if (report.mismatched.length > 0) {
-    const shown = report.mismatched.map((m) => `${m.key} (expected [${m.expected.join(', ')}], received [${m.received.join(', ')}])`);
+    const shown = report.mismatched.map(
+      (m) => `${m.key} (expected [${m.expected.join(', ')}], received [${m.received.join(', ')}])`,
+    );
     lines.push(`other shapes: ${list(shown)}`);
   }
   return lines.map((line) => `\n  ${line}`).join('');
@@ -108,4 +110,3 @@ export function loadStateDict(module: AnyModule, state: StateDict, options: Load
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, i) => size === b[i]);
 }
-

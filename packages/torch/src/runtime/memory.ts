@@ -1,7 +1,7 @@
 /** @file What is alive: counts of tensors and bytes, and a check that a piece of code leaves nothing behind. */
 
-import { Tensor } from '../core/tensor.ts';
 import { handleOf } from '../core/dispatch.ts';
+import { Tensor } from '../core/tensor.ts';
 import { EdgeAIError } from '../errors.ts';
 import { native } from '../native.ts';
 
@@ -24,7 +24,10 @@ export function memory(): MemoryStatistics {
 /** More tensors were alive after a piece of code than before. */
 export class TensorLeakError extends EdgeAIError {
   constructor(leaked: number) {
-    super('TENSOR_LEAK', `${leaked} tensor${leaked === 1 ? '' : 's'} left alive; wrap the code in scope(…), dispose() them, or keep() those meant to stay`);
+    super(
+      'TENSOR_LEAK',
+      `${leaked} tensor${leaked === 1 ? '' : 's'} left alive; wrap the code in scope(…), dispose() them, or keep() those meant to stay`,
+    );
   }
 }
 
