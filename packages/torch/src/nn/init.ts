@@ -1,11 +1,11 @@
 /** @file Filling parameters before training: the distributions of `torch.nn.init`, drawn in its order. */
 
 import { noGrad } from '../autograd/modes.ts';
+import { eye } from '../core/creation.ts';
 import type { Generator } from '../core/generator.ts';
 import { scope } from '../core/scope.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { ArgumentError } from '../errors.ts';
-import { eye } from '../core/creation.ts';
 
 /** What follows a layer; decides by how much its weights are scaled. */
 export type Nonlinearity =
@@ -13,16 +13,16 @@ export type Nonlinearity =
   | 'conv1d'
   | 'conv2d'
   | 'conv3d'
-  | 'convTranspose1d'
-  | 'convTranspose2d'
-  | 'convTranspose3d'
+  | 'conv_transpose1d'
+  | 'conv_transpose2d'
+  | 'conv_transpose3d'
   | 'sigmoid'
   | 'tanh'
   | 'relu'
-  | 'leakyRelu'
+  | 'leaky_relu'
   | 'selu';
 
-export type FanMode = 'fanIn' | 'fanOut';
+export type FanMode = 'fan_in' | 'fan_out';
 
 export interface RandomInitOptions {
   /** Default: the default generator of the tensor's device. */
@@ -30,11 +30,11 @@ export interface RandomInitOptions {
 }
 
 export interface KaimingOptions extends RandomInitOptions {
-  /** Negative slope of the leaky ReLU that follows. Used with `leakyRelu` only. Default 0. */
+  /** Negative slope of the leaky ReLU that follows. Used with `leaky_relu` only. Default 0. */
   a?: number;
-  /** `fanIn` keeps the variance in the forward pass, `fanOut` in the backward pass. Default `fanIn`. */
+  /** `fan_in` keeps the variance in the forward pass, `fan_out` in the backward pass. Default `fan_in`. */
   mode?: FanMode;
-  /** Default `leakyRelu`. */
+  /** Default `leaky_relu`. */
   nonlinearity?: Nonlinearity;
 }
 
@@ -45,7 +45,7 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number): numbe
       return 5 / 3;
     case 'relu':
       return Math.sqrt(2);
-    case 'leakyRelu': {
+    case 'leaky_relu': {
       const slope = param ?? 0.01;
       return Math.sqrt(2 / (1 + slope * slope));
     }
@@ -55,13 +55,17 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number): numbe
     case 'conv1d':
     case 'conv2d':
     case 'conv3d':
-    case 'convTranspose1d':
-    case 'convTranspose2d':
-    case 'convTranspose3d':
+    case 'conv_transpose1d':
+    case 'conv_transpose2d':
+    case 'conv_transpose3d':
     case 'sigmoid':
       return 1;
     default:
-      throw ArgumentError.expected('nonlinearity', "one of 'linear', 'conv…', 'sigmoid', 'tanh', 'relu', 'leakyRelu', 'selu'", nonlinearity);
+      throw ArgumentError.expected(
+        'nonlinearity',
+        "one of 'linear', 'conv…', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'selu'",
+        nonlinearity,
+      );
   }
 }
 
@@ -70,7 +74,10 @@ export function calculateFanInAndFanOut(tensor: Tensor): { fanIn: number; fanOut
   const { shape } = tensor;
   const [out, into, ...kernel] = shape;
   if (out === undefined || into === undefined) {
-    throw new ArgumentError('tensor', `Expected a tensor of two or more dimensions for tensor but received shape [${shape.join(', ')}]`);
+    throw new ArgumentError(
+      'tensor',
+      `Expected a tensor of two or more dimensions for tensor but received shape [${shape.join(', ')}]`,
+    );
   }
   const receptive = kernel.reduce((product, size) => product * size, 1);
   return { fanIn: into * receptive, fanOut: out * receptive };
@@ -104,13 +111,23 @@ export function eye_(tensor: Tensor): Tensor {
   const { shape } = tensor;
   const [rows, columns] = shape;
   if (rows === undefined || columns === undefined || shape.length !== 2) {
-    throw new ArgumentError('tensor', `Expected a tensor of two dimensions for tensor but received shape [${shape.join(', ')}]`);
+    throw new ArgumentError(
+      'tensor',
+      `Expected a tensor of two dimensions for tensor but received shape [${shape.join(', ')}]`,
+    );
   }
   return noGrad(() => scope(() => tensor.copy_(eye(rows, columns))));
 }
 
 /** Normal, cut off at `a` and `b`, which are values and not multiples of `std`. */
-export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2, options: RandomInitOptions = {}): Tensor {
+export function truncNormal_(
+  tensor: Tensor,
+  mean = 0,
+  std = 1,
+  a = -2,
+  b = 2,
+  options: RandomInitOptions = {},
+): Tensor {
   const below = (x: number) => (1 + erf(x / Math.SQRT2)) / 2;
   const lower = below((a - mean) / std);
   const upper = below((b - mean) / std);
@@ -149,12 +166,18 @@ export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): T
 /** He's normal distribution. A tensor without elements is left alone. */
 export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
   if (tensor.numel() === 0) return tensor;
-  return normal_(tensor, 0, kaimingStd(tensor, options), options.generator === undefined ? {} : { generator: options.generator });
+  return normal_(
+    tensor,
+    0,
+    kaimingStd(tensor, options),
+    options.generator === undefined ? {} : { generator: options.generator },
+  );
 }
 
-function kaimingStd(tensor: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' }: KaimingOptions): number {
-  if (mode !== 'fanIn' && mode !== 'fanOut') throw ArgumentError.expected('mode', "'fanIn' or 'fanOut'", mode);
-  return calculateGain(nonlinearity, a) / Math.sqrt(calculateFanInAndFanOut(tensor)[mode]);
+function kaimingStd(tensor: Tensor, { a = 0, mode = 'fan_in', nonlinearity = 'leaky_relu' }: KaimingOptions): number {
+  if (mode !== 'fan_in' && mode !== 'fan_out') throw ArgumentError.expected('mode', "'fan_in' or 'fan_out'", mode);
+  const { fanIn, fanOut } = calculateFanInAndFanOut(tensor);
+  return calculateGain(nonlinearity, a) / Math.sqrt(mode === 'fan_in' ? fanIn : fanOut);
 }
 
 /** Orthogonal rows or columns, whichever are fewer; dimensions after the first are taken together. @throws {ArgumentError} */
@@ -162,7 +185,10 @@ export function orthogonal_(tensor: Tensor, gain = 1): Tensor {
   const { shape } = tensor;
   const [rows] = shape;
   if (rows === undefined || shape.length < 2) {
-    throw new ArgumentError('tensor', `Expected a tensor of two or more dimensions for tensor but received shape [${shape.join(', ')}]`);
+    throw new ArgumentError(
+      'tensor',
+      `Expected a tensor of two or more dimensions for tensor but received shape [${shape.join(', ')}]`,
+    );
   }
   if (tensor.numel() === 0) return tensor;
   const columns = tensor.numel() / rows;
@@ -182,7 +208,10 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
   const { shape } = tensor;
   const [out, into, ...kernel] = shape;
   if (out === undefined || into === undefined || kernel.length < 1 || kernel.length > 3 || out % groups !== 0) {
-    throw new ArgumentError('tensor', `Expected a weight of 3 to 5 dimensions, its first a multiple of ${groups}, for tensor but received shape [${shape.join(', ')}]`);
+    throw new ArgumentError(
+      'tensor',
+      `Expected a weight of 3 to 5 dimensions, its first a multiple of ${groups}, for tensor but received shape [${shape.join(', ')}]`,
+    );
   }
   const centre = kernel.map((size) => Math.floor(size / 2));
   const perGroup = out / groups;
