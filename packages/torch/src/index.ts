@@ -38,7 +38,7 @@ export * from './core/generated/functions.ts';
 export { defaultGenerator, Generator, getRngState, manualSeed, setRngState } from './core/generator.ts';
 export { type Index, type Slice, slice } from './core/indexing.ts';
 export { ops } from './core/ops.ts';
-export { dispose, eachTensor, keep, Scope, scope } from './core/scope.ts';
+export { dispose, eachTensor, keep, releaseIfOwned, Scope, scope } from './core/scope.ts';
 export { type BackwardOptions, type NestedArray, Tensor, type ToOptions } from './core/tensor.ts';
 export type { Complex, Device, Layout, MemoryFormat, Scalar, Shape } from './core/types.ts';
 export * as data from './data/index.ts';
