@@ -1,1 +1,29 @@
-export {};
+/** @file The `data` namespace: data sets, samplers, collating, the loader. */
+
+export { type Collated, defaultCollate } from './collate.ts';
+export {
+  ArrayDataset,
+  ConcatDataset,
+  checkIndex,
+  type Dataset,
+  type DatasetLike,
+  type IterableDataset,
+  randomSplit,
+  Subset,
+  TensorDataset,
+} from './dataset.ts';
+export { DistributedSampler, type DistributedSamplerOptions } from './distributed-sampler.ts';
+export { DataLoader, type DataLoaderOptions } from './loader.ts';
+export { SampleError } from './sample-error.ts';
+export {
+  type BatchIndices,
+  BatchSampler,
+  RandomSampler,
+  type RandomSamplerOptions,
+  type Sampler,
+  SequentialSampler,
+  type Sized,
+  SubsetRandomSampler,
+  WeightedRandomSampler,
+  type WeightedRandomSamplerOptions,
+} from './samplers.ts';
