@@ -1,0 +1,120 @@
+/** @file Decodes images: JPEG, PNG, WebP, GIF, TIFF, AVIF through sharp, bitmaps and portable pixmaps by hand. */
+
+import { readFile } from 'node:fs/promises';
+import { ArgumentError, type Tensor } from '@edgeai/torch';
+import type { Sharp, SharpOptions } from 'sharp';
+import { decodeBmp, isBmp } from './bmp.ts';
+import { checkMode, type DecodedImage, type ImageReadMode, imageToTensor, toMode } from './decoded-image.ts';
+import { ImageReadError } from './errors.ts';
+import { jpegComponents } from './jpeg-header.ts';
+import { decodePnm, isPnm } from './pnm.ts';
+import { loadSharp } from './sharp.ts';
+
+export interface DecodeOptions {
+  /** Turn the image as its EXIF orientation says. Default false, as in torchvision and Pillow. */
+  applyExifOrientation?: boolean;
+}
+
+// Pillow and torchvision show the stored values, whatever colour profile they are meant for, and do not stumble over warnings.
+const SHARP_OPTIONS: SharpOptions = { failOn: 'error', ignoreIcc: true };
+
+/**
+ * Reads an image file: uint8 tensor [channels, height, width]. The pixels are those that Pillow gives.
+ *
+ * The tensor is made after an `await` and so belongs to no scope: dispose it, or hand it to a `Scope`.
+ *
+ * @param mode channels wanted. 'UNCHANGED' gives what is in the file, palettes expanded, CMYK as four channels
+ * @throws {ImageReadError} naming the file
+ */
+export async function readImage(
+  path: string,
+  mode: ImageReadMode = 'UNCHANGED',
+  options: DecodeOptions = {},
+): Promise<Tensor> {
+  return imageToTensor(await loadImage(path, mode, options));
+}
+
+/** Decodes the bytes of an image file: uint8 tensor [channels, height, width]. See {@link readImage}. */
+export async function decodeImage(
+  bytes: Uint8Array,
+  mode: ImageReadMode = 'UNCHANGED',
+  options: DecodeOptions = {},
+): Promise<Tensor> {
+  if (!(bytes instanceof Uint8Array)) throw ArgumentError.expected('bytes', 'a Uint8Array', bytes);
+  return imageToTensor(await decodePixels(bytes, mode, options));
+}
+
+/** Like {@link readImage}, but gives plain bytes: what data sets load ahead. */
+export async function loadImage(
+  path: string,
+  mode: ImageReadMode = 'UNCHANGED',
+  options: DecodeOptions = {},
+): Promise<DecodedImage> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new ImageReadError('IMAGE_NOT_FOUND', path, `${path}: there is no such file`, error);
+    throw ImageReadError.unreadable(path, code === 'EISDIR' ? 'it is a folder' : (error as Error).message, error);
+  }
+  return decodePixels(bytes, mode, options, path);
+}
+
+/** Decodes to plain bytes. @param path what to call the image in errors */
+export async function decodePixels(
+  bytes: Uint8Array,
+  mode: ImageReadMode = 'UNCHANGED',
+  options: DecodeOptions = {},
+  path?: string,
+): Promise<DecodedImage> {
+  checkMode(mode);
+  if (bytes.length === 0) throw ImageReadError.unreadable(path, 'it is empty (0 bytes)');
+  try {
+    if (isPnm(bytes)) return toMode(decodePnm(bytes), mode);
+    if (isBmp(bytes)) return toMode(decodeBmp(bytes), mode);
+    return await decodeWithSharp(bytes, mode, options.applyExifOrientation ?? false);
+  } catch (error) {
+    throw ImageReadError.unreadable(path, reasonOf(error), error);
+  }
+}
+
+async function decodeWithSharp(bytes: Uint8Array, mode: ImageReadMode, orient: boolean): Promise<DecodedImage> {
+  const sharp = await loadSharp();
+  const open = () => (orient ? sharp(bytes, SHARP_OPTIONS).autoOrient() : sharp(bytes, SHARP_OPTIONS));
+  if (jpegComponents(bytes) === 4) {
+    const inks = await pixels(open().pipelineColourspace('cmyk').toColourspace('cmyk'));
+    return mode === 'UNCHANGED' ? inks : toMode(cmykToRgb(inks), mode);
+  }
+  const image = await pixels(open());
+  if (mode !== 'UNCHANGED') return toMode(image, mode);
+  // sharp expands grey to RGB; only the header tells.
+  const { space } = await sharp(bytes, SHARP_OPTIONS).metadata();
+  const grey = space === 'b-w' || space === 'grey16';
+  return grey ? toMode(image, image.channels === 4 ? 'GRAY_ALPHA' : 'GRAY') : image;
+}
+
+async function pixels(image: Sharp): Promise<DecodedImage> {
+  const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  return { data, height: info.height, width: info.width, channels: info.channels };
+}
+
+/** Pillow's formula, not a colour profile's. */
+function cmykToRgb({ data: inks, height, width }: DecodedImage): DecodedImage {
+  const data = new Uint8Array(height * width * 3);
+  for (let i = 0, o = 0; o < data.length; i += 4) {
+    const light = 255 - (inks[i + 3] as number);
+    for (let c = 0; c < 3; c++) {
+      const product = (inks[i + c] as number) * light + 128;
+      data[o++] = light - (((product >> 8) + product) >> 8);
+    }
+  }
+  return { data, height, width, channels: 3 };
+}
+
+/** sharp's messages, shortened to what is wrong with the file. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  if (/unsupported image format/.test(message)) return 'its format is unknown or not supported';
+  return (message.split('\n')[0] ?? message).replace(/^Input (buffer|file) /, '').trim();
+}
