@@ -63,6 +63,7 @@ export {
   TorchError,
 } from './errors.ts';
 export { AddonLoadError, type BuildInfo } from './native.ts';
+export * as fx from './fx/index.ts';
 export * as nn from './nn/index.ts';
 export * as optim from './optim/index.ts';
 export {

@@ -35,7 +35,6 @@ const hooks = new WeakMap<AnyModule, Hooks>();
 
 /** Told when calls of modules begin and end: how a capture knows which operators belong to which module. */
 export interface CallObserver {
-  /** Returns true to run the module as a whole: operators inside are not recorded. */
   enter(module: AnyModule, args: readonly unknown[]): void;
   leave(module: AnyModule, output: unknown): void;
 }

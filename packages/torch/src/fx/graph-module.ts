@@ -1,0 +1,122 @@
+/** @file GraphModule: a graph as a module, with the state-dict keys of the network that it came from. */
+
+import type { Tensor } from '../core/tensor.ts';
+import { ArgumentError } from '../errors.ts';
+import { type AnyModule, Module } from '../nn/module.ts';
+import type { Graph } from './graph.ts';
+import { Interpreter } from './interpreter.ts';
+
+/** Stands for a module whose forward is now in the graph: keeps its children and parameters under their names. */
+class Holder extends Module<never[], never> {
+  readonly #original: string;
+
+  constructor(original: string) {
+    super();
+    this.#original = original;
+  }
+
+  override extraRepr(): string {
+    return this.#original;
+  }
+
+  forward(): never {
+    throw new ArgumentError('this', `This ${this.#original} is part of a graph; call the GraphModule`);
+  }
+}
+
+/**
+ * Runs a graph and is a module itself. Parameters, buffers and leaf modules are those of the graph's network, shared and not
+ * copied; the modules above the leaves are replaced by holders, so that editing this one leaves the network alone.
+ *
+ * ```ts
+ * const traced = new fx.GraphModule(fx.capture(model, [x]));
+ * traced(x); // equals model(x)
+ * ```
+ */
+export class GraphModule<Args extends unknown[] = [Tensor], Out = Tensor> extends Module<Args, Out> {
+  /** Edits show at the next call, after `recompile()`. */
+  declare readonly graph: Graph;
+  declare private interpreter: Interpreter | undefined;
+  /** Parameters and buffers of the original network. */
+  readonly #shared: ReadonlySet<Tensor>;
+
+  /** @param graph copied; the caller keeps and disposes its own */
+  constructor(graph: Graph) {
+    super();
+    const { root } = graph;
+    const whole = new Set<AnyModule>(
+      graph.nodes.flatMap((node) => (node.kind === 'module' ? [root.getSubmodule(node.target)] : [])),
+    );
+    const copies = new Map<AnyModule, AnyModule>();
+    copyInto(this as AnyModule, root, whole, copies);
+    // Neither may look like a child, nor be listed when the module is printed.
+    Object.defineProperty(this, 'graph', { value: graph.copy(this as AnyModule), enumerable: false });
+    Object.defineProperty(this, 'interpreter', { value: undefined, enumerable: false, writable: true });
+    this.#shared = new Set<Tensor>([...root.parameters(), ...root.buffers()]);
+    this.training = root.training;
+  }
+
+  forward(...inputs: Args): Out {
+    this.interpreter ??= new Interpreter(this.graph);
+    return this.interpreter.run(...inputs) as Out;
+  }
+
+  /** Takes note of edits of the graph or of the modules below. */
+  recompile(): this {
+    this.graph.lint();
+    this.interpreter = undefined;
+    return this;
+  }
+
+  /** Puts a module in the place of the one at `path`. @throws {ArgumentError} when there is none */
+  setSubmodule(path: string, module: AnyModule): void {
+    this.getSubmodule(path);
+    const { owner, name } = this.#place(path);
+    owner[name] = module;
+  }
+
+  /** Removes the module at `path`, with its state. @throws {ArgumentError} when there is none */
+  deleteSubmodule(path: string): void {
+    this.getSubmodule(path);
+    const { owner, name } = this.#place(path);
+    delete owner[name];
+  }
+
+  /** Releases the graph's constants and the parameters that a transformation made; those of the network stay. */
+  override dispose(): void {
+    this.graph.dispose();
+    for (const tensor of [...this.parameters(), ...this.buffers()]) if (!this.#shared.has(tensor)) tensor.dispose();
+  }
+
+  #place(path: string): { owner: Record<string, unknown>; name: string } {
+    const at = path.lastIndexOf('.');
+    return {
+      owner: this.getSubmodule(path.slice(0, Math.max(at, 0))) as unknown as Record<string, unknown>,
+      name: path.slice(at + 1),
+    };
+  }
+}
+
+function copyInto(
+  target: AnyModule,
+  source: AnyModule,
+  whole: ReadonlySet<AnyModule>,
+  copies: Map<AnyModule, AnyModule>,
+): void {
+  const owner = target as unknown as Record<string, unknown>;
+  // In the order of the original, so that the state dict's keys are too.
+  for (const [name, tensor] of [...source.ownParameters(), ...source.ownBuffers()]) owner[name] = tensor;
+  for (const [name, child] of source.namedChildren()) owner[name] = copyOf(child, whole, copies);
+}
+
+function copyOf(module: AnyModule, whole: ReadonlySet<AnyModule>, copies: Map<AnyModule, AnyModule>): AnyModule {
+  if (whole.has(module) || module.children().length === 0) return module;
+  let copy = copies.get(module);
+  if (copy === undefined) {
+    copy = new Holder(module.constructor.name);
+    copies.set(module, copy);
+    copyInto(copy, module, whole, copies);
+    copy.training = module.training;
+  }
+  return copy;
+}
