@@ -6,12 +6,13 @@
 namespace edgeai {
 namespace {
 
-// initialise({TorchError, TensorDisposedError, scratch}): the error classes to throw, and the array of handles to release.
+// initialise({TorchError, TensorDisposedError, ArgumentError, scratch}): the error classes to throw, and the array of handles to release.
 Napi::Value initialise(const Napi::CallbackInfo& info) {
   EnvData& data = data_of(info.Env());
   Napi::Object given = info[0].As<Napi::Object>();
   data.torch_error = Napi::Persistent(given.Get("TorchError").As<Napi::Function>());
   data.disposed_error = Napi::Persistent(given.Get("TensorDisposedError").As<Napi::Function>());
+  data.argument_error = Napi::Persistent(given.Get("ArgumentError").As<Napi::Function>());
   data.scratch = Napi::Reference<Napi::Float64Array>::New(given.Get("scratch").As<Napi::Float64Array>(), 1);
   return info.Env().Undefined();
 }

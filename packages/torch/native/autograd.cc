@@ -53,13 +53,19 @@ struct NodeOwner {
 class Callback {
  public:
   Callback(Napi::Env env, Napi::Value function)
-      : env_(env), data_(&data_of(env)), thread_(std::this_thread::get_id()), function_(std::make_shared<JsRef>(function, data_->graveyard)) {
+      : env_(env),
+        data_(&data_of(env)),
+        graveyard_(data_->graveyard),
+        thread_(std::this_thread::get_id()),
+        function_(std::make_shared<JsRef>(function, graveyard_)) {
     data_->has_callbacks = true;
   }
 
   // Calls the function with one handle a tensor (null where undefined). `read` turns its result into what the engine needs.
   template <typename Read>
   auto operator()(const variable_list& tensors, Read&& read) const {
+    // A thread's id may be given out again after it has ended, so that comes first.
+    if (graveyard_->closed()) throw std::runtime_error("a gradient hook or custom backward outlived the thread that it runs on");
     if (std::this_thread::get_id() == thread_) return call(tensors, read);
     CallbackPump* pump = data_->pump;
     if (pump == nullptr) throw std::runtime_error("internal: a gradient callback came from a thread that nobody waits for");
@@ -92,6 +98,7 @@ class Callback {
 
   napi_env env_;
   EnvData* data_;
+  std::shared_ptr<Graveyard> graveyard_;
   std::thread::id thread_;
   std::shared_ptr<JsRef> function_;
 };
@@ -109,9 +116,9 @@ struct JsNode : Node {
       Napi::Array handles = result.As<Napi::Array>();
       for (uint32_t i = 0; i < handles.Length(); ++i) callback.take_over(handles.Get(i));
       if (input_gradients.size() != num_outputs()) {
-        throw Napi::TypeError::New(callback.env(), "Expected backward to return " + std::to_string(num_outputs()) +
-                                                       " gradients, one for each tensor input, but it returned " +
-                                                       std::to_string(input_gradients.size()));
+        throw_argument_error(callback.env(), "backward",
+                             "Expected backward to return " + std::to_string(num_outputs()) +
+                                 " gradients, one for each tensor input, but it returned " + std::to_string(input_gradients.size()));
       }
       return input_gradients;
     });
@@ -261,7 +268,14 @@ Napi::Value attach_backward(const Napi::CallbackInfo& info) {
   auto node = NodeOwner<Node>::make<JsNode>(Callback(env, info[5]));
   node->function_name = string_from_js(env, info[0], "name");
   node->set_next_edges(torch::autograd::collect_next_edges(inputs));
-  for (at::Tensor& output : outputs) torch::autograd::set_history(output, node);
+  for (at::Tensor& output : outputs) {
+    if (torch::autograd::isDifferentiableType(output.scalar_type())) {
+      torch::autograd::set_history(output, node);
+    } else {
+      // An output of whole numbers has no gradient, but keeps its place among backward's arguments.
+      node->add_input_metadata(Node::undefined_input());
+    }
+  }
   for (size_t i = 0; i < saved.size(); ++i) {
     node->saved.emplace_back(saved[i], saved_is_output.Get(static_cast<uint32_t>(i)).ToBoolean().Value());
   }

@@ -138,38 +138,65 @@ Napi::Value operator_names(const Napi::CallbackInfo& info) {
   return result;
 }
 
-std::vector<std::string> describe_arguments(const Operator& op, const c10::Stack& stack) {
-  std::vector<std::string> result;
-  for (size_t i = 0; i < stack.size() && i < op.arguments.size(); ++i) {
-    const std::string& name = op.arguments[i].name;
-    if (stack[i].isTensor()) {
-      result.push_back(name + ": " + describe(stack[i].toTensor()));
-    } else if (stack[i].isTensorList()) {
-      const auto tensors = stack[i].toTensorVector();
-      for (size_t t = 0; t < tensors.size() && t < 8; ++t) {
-        result.push_back(name + '[' + std::to_string(t) + "]: " + describe(tensors[t]));
-      }
-    } else if (stack[i].isIntList()) {
-      std::string text = name + ": [";
-      const auto numbers = stack[i].toIntVector();
-      for (size_t n = 0; n < numbers.size(); ++n) text += (n == 0 ? "" : ", ") + std::to_string(numbers[n]);
-      result.push_back(text + ']');
-    } else if (stack[i].isInt() || stack[i].isDouble() || stack[i].isBool()) {
-      std::ostringstream text;
-      text << name << ": " << stack[i];
-      result.push_back(text.str());
+constexpr size_t kMostShown = 8;
+
+void describe_argument(const std::string& name, const c10::IValue& value, std::vector<std::string>& into) {
+  if (value.isTensor()) {
+    into.push_back(name + ": " + describe(value.toTensor()));
+  } else if (value.isTensorList()) {
+    const auto tensors = value.toTensorVector();
+    for (size_t t = 0; t < tensors.size() && t < kMostShown; ++t) {
+      into.push_back(name + '[' + std::to_string(t) + "]: " + describe(tensors[t]));
     }
+  } else if (value.isIntList()) {
+    std::string text = name + ": [";
+    const auto numbers = value.toIntVector();
+    for (size_t n = 0; n < numbers.size() && n < kMostShown; ++n) text += (n == 0 ? "" : ", ") + std::to_string(numbers[n]);
+    into.push_back(text + (numbers.size() > kMostShown ? ", ...]" : "]"));
+  } else if (value.isInt() || value.isDouble() || value.isBool()) {
+    std::ostringstream text;
+    text << name << ": " << value;
+    into.push_back(text.str());
+  }
+}
+
+// What went into a call that failed. The kernel may have consumed the stack, so the arguments are converted again. This
+// runs while an exception is handled, so that nothing may leave it but its result.
+std::vector<std::string> describe_arguments(napi_env env, EnvData& data, const Operator& op, const napi_value* arguments, size_t count) {
+  std::vector<std::string> result;
+  try {
+    for (size_t i = 0; i < op.arguments.size() && i < count; ++i) {
+      describe_argument(op.arguments[i].name, to_ivalue(env, data, arguments[i], op.arguments[i]), result);
+    }
+  } catch (...) {
+    // Some tensors (nested ones) cannot be described; the message then says less.
   }
   return result;
 }
 
 napi_value convert_return(napi_env env, EnvData& data, const Operator& op, size_t index, const c10::IValue& value) {
-  if (op.returned_argument[index] >= 0) {
+  if (index < op.returned_argument.size() && op.returned_argument[index] >= 0) {
     napi_value nothing;
     napi_get_undefined(env, &nothing);
     return nothing;
   }
   return to_js(env, data, value);
+}
+
+void convert_arguments(napi_env env, EnvData& data, const Operator& op, const napi_value* given, size_t count, c10::Stack& stack) {
+  struct Converting {
+    EnvData& data;
+    ~Converting() { data.converting_for = nullptr; }
+  } converting{data};
+  data.converting_for = &op.name;
+  const size_t expected = op.arguments.size();
+  if (count > expected) {
+    throw_argument_error(env, "arguments", "takes " + std::to_string(expected) + " arguments but received " + std::to_string(count));
+  }
+  stack.reserve(expected);
+  napi_value undefined = nullptr;
+  if (count < expected) napi_get_undefined(env, &undefined);
+  for (size_t i = 0; i < expected; ++i) stack.push_back(to_ivalue(env, data, i < count ? given[i] : undefined, op.arguments[i]));
 }
 
 // call(id, ...arguments): raw Node-API, since this is the path that every operator takes. Arguments that are left out or
@@ -188,16 +215,7 @@ napi_value call(napi_env env, napi_callback_info info) {
       if (count > 0) napi_get_value_uint32(env, arguments[0], &id);
       op = operator_at(id);
       if (op == nullptr) throw std::runtime_error("internal: call() without a valid operator id");
-      const size_t expected = op->arguments.size();
-      if (count - 1 > expected) {
-        throw std::runtime_error("takes " + std::to_string(expected) + " arguments but received " + std::to_string(count - 1));
-      }
-      stack.reserve(expected);
-      napi_value undefined = nullptr;
-      if (count - 1 < expected) napi_get_undefined(env, &undefined);
-      for (size_t i = 0; i < expected; ++i) {
-        stack.push_back(to_ivalue(env, *data, i + 1 < count ? arguments[i + 1] : undefined, op->arguments[i]));
-      }
+      convert_arguments(env, *data, *op, arguments.data() + 1, count - 1, stack);
       op->handle.callBoxed(stack);
       if (stack.size() == 1) return convert_return(env, *data, *op, 0, stack[0]);
       if (stack.empty()) return nullptr;
@@ -208,16 +226,9 @@ napi_value call(napi_env env, napi_callback_info info) {
     } catch (const Napi::Error&) {
       throw;
     } catch (...) {
-      // A failed kernel may have consumed the stack; convert again to describe what went in.
-      c10::Stack given;
-      for (size_t i = 0; op != nullptr && i < op->arguments.size() && i + 1 < count; ++i) {
-        try {
-          given.push_back(to_ivalue(env, *data, arguments[i + 1], op->arguments[i]));
-        } catch (...) {
-          break;
-        }
-      }
-      rethrow_as_js(env, op == nullptr ? "" : op->name, op == nullptr ? std::vector<std::string>{} : describe_arguments(*op, given));
+      const std::vector<std::string> described =
+          op == nullptr ? std::vector<std::string>{} : describe_arguments(env, *data, *op, arguments.data() + 1, count - 1);
+      rethrow_as_js(env, op == nullptr ? "" : op->name, described);
     }
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();

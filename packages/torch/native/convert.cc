@@ -82,8 +82,7 @@ std::string shown(napi_env env, napi_value value) {
 }
 
 [[noreturn]] void mismatch(napi_env env, const char* argument, const std::string& expected, napi_value actual) {
-  throw Napi::TypeError::New(env,
-                             "Expected " + expected + " for " + argument + " but received " + shown(env, actual));
+  throw_argument_error(env, argument, "Expected " + expected + " for " + argument + " but received " + shown(env, actual));
 }
 
 int64_t int_from_js(napi_env env, napi_value value, const char* argument) {
@@ -154,7 +153,7 @@ void each_element(napi_env env, napi_value value, const char* argument, const ch
   napi_get_array_length(env, value, &length);
   for (uint32_t i = 0; i < length; ++i) {
     napi_value element;
-    napi_get_element(env, value, i, &element);
+    check(env, napi_get_element(env, value, i, &element));
     visit(element);
   }
 }
@@ -174,10 +173,16 @@ T name_from_js(napi_env env, napi_value value, const std::array<std::pair<const 
 
 at::Generator generator_from_js(napi_env env, EnvData& data, napi_value value, const char* argument) {
   double index = -1;
-  if (napi_get_value_double(env, value, &index) != napi_ok || index < 0 || index >= data.generators.size()) {
+  if (napi_get_value_double(env, value, &index) != napi_ok || !(index >= 0 && index < data.generators.size())) {
     mismatch(env, argument, "a Generator", value);
   }
   return data.generators[static_cast<size_t>(index)];
+}
+
+// Kernels read as many elements as the schema says, without looking how many there are. `int[1]` means one or more.
+void check_length(napi_env env, const ArgumentPlan& plan, size_t length, const char* what, napi_value value) {
+  if (plan.fixed_size < 2 || length == static_cast<size_t>(plan.fixed_size) || (length == 0 && plan.may_be_empty)) return;
+  mismatch(env, plan.name.c_str(), std::to_string(plan.fixed_size) + ' ' + what, value);
 }
 
 Kind list_kind(const c10::Type& element) {
@@ -258,6 +263,7 @@ ArgumentPlan plan_argument(const c10::Argument& argument) {
   if (argument.default_value().has_value()) {
     plan.has_default = true;
     plan.default_value = *argument.default_value();
+    plan.may_be_empty = plan.default_value.isList() && plan.default_value.toListRef().empty();
   }
   return plan;
 }
@@ -313,7 +319,10 @@ c10::IValue to_ivalue(napi_env env, EnvData& data, napi_value value, const Argum
       mismatch(env, name, "a Tensor", value);
     case Kind::TensorList: {
       c10::List<at::Tensor> list;
-      each_element(env, value, name, "an array of Tensors", [&](napi_value e) { list.push_back(data.tensor(env, e, name)); });
+      each_element(env, value, name, "an array of Tensors", [&](napi_value e) {
+        if (type_of(env, e) != napi_number) mismatch(env, name, "an array of Tensors", e);
+        list.push_back(data.tensor(env, e, name));
+      });
       return list;
     }
     case Kind::OptionalTensorList: {
@@ -336,7 +345,9 @@ c10::IValue to_ivalue(napi_env env, EnvData& data, napi_value value, const Argum
         list.resize(plan.fixed_size > 0 ? plan.fixed_size : 1, int_from_js(env, value, name));
       } else {
         each_element(env, value, name, "an array of integers", [&](napi_value e) { list.push_back(int_from_js(env, e, name)); });
+        if (list.size() == 1 && plan.fixed_size > 1) list.resize(plan.fixed_size, list.get(0));
       }
+      check_length(env, plan, list.size(), "integers", value);
       return list;
     }
     case Kind::Float:
@@ -358,6 +369,7 @@ c10::IValue to_ivalue(napi_env env, EnvData& data, napi_value value, const Argum
     case Kind::BoolList: {
       c10::List<bool> list;
       each_element(env, value, name, "an array of booleans", [&](napi_value e) { list.push_back(bool_from_js(env, e, name)); });
+      check_length(env, plan, list.size(), "booleans", value);
       return list;
     }
     case Kind::String:
@@ -372,7 +384,7 @@ c10::IValue to_ivalue(napi_env env, EnvData& data, napi_value value, const Argum
     case Kind::Layout:
       return static_cast<int64_t>(name_from_js(env, value, kLayouts, name, "a layout"));
     case Kind::MemoryFormat:
-      return static_cast<int64_t>(name_from_js(env, value, kMemoryFormats, name, "a memory format"));
+      return static_cast<int64_t>(memory_format_from_js(env, value, name));
     case Kind::Device:
       return device_from_js(env, value, name);
     case Kind::Generator:
@@ -380,7 +392,7 @@ c10::IValue to_ivalue(napi_env env, EnvData& data, napi_value value, const Argum
     case Kind::Unsupported:
       break;
   }
-  throw Napi::TypeError::New(env, std::string("Argument ") + name + " has a type that cannot be given from JavaScript; leave it out");
+  throw_argument_error(env, name, std::string("Argument ") + name + " has a type that cannot be given from JavaScript; leave it out");
 }
 
 napi_value int_to_js(napi_env env, int64_t value) {
@@ -451,6 +463,10 @@ const char* dtype_name(at::ScalarType type) {
 
 at::ScalarType dtype_from_js(napi_env env, napi_value value, const char* argument) {
   return name_from_js(env, value, kDTypes, argument, "a dtype");
+}
+
+at::MemoryFormat memory_format_from_js(napi_env env, napi_value value, const char* argument) {
+  return name_from_js(env, value, kMemoryFormats, argument, "a memory format");
 }
 
 std::vector<int64_t> ints_from_js(napi_env env, napi_value value, const char* argument) {

@@ -43,6 +43,8 @@ struct ArgumentPlan {
   bool has_default = false;
   // For `int[2]`: a single number stands for that many copies.
   int fixed_size = 0;
+  // Whether `[]` is a value that the operator knows (`stride=[]` means as large as the kernel).
+  bool may_be_empty = false;
   c10::IValue default_value;
 };
 
@@ -63,6 +65,7 @@ at::ScalarType dtype_from_js(napi_env env, napi_value value, const char* argumen
 std::vector<int64_t> ints_from_js(napi_env env, napi_value value, const char* argument);
 std::vector<at::Tensor> tensors_from_js(napi_env env, EnvData& data, napi_value value, const char* argument);
 std::string string_from_js(napi_env env, napi_value value, const char* argument);
+at::MemoryFormat memory_format_from_js(napi_env env, napi_value value, const char* argument);
 c10::Device device_from_js(napi_env env, napi_value value, const char* argument);
 
 }  // namespace edgeai

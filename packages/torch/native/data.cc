@@ -32,7 +32,20 @@ Bytes bytes_of(Napi::Env env, Napi::Value value, const char* argument) {
     length = value.As<Napi::TypedArray>().ByteLength();
     return {static_cast<uint8_t*>(data), length, value};
   }
-  throw Napi::TypeError::New(env, std::string("Expected a typed array for ") + argument);
+  if (value.IsDataView()) {
+    napi_value buffer;
+    size_t offset = 0;
+    check(env, napi_get_dataview_info(env, value, &length, &data, &buffer, &offset));
+    return {static_cast<uint8_t*>(data), length, value};
+  }
+  throw_argument_error(env, argument, std::string("Expected a typed array, Buffer or DataView for ") + argument);
+}
+
+// The deleter of tensors that live in a JavaScript array's memory; by it they are also told from others.
+void drop_js_memory(void* context) { delete static_cast<JsRef*>(context); }
+
+bool lives_in_js_memory(const at::Tensor& tensor) {
+  return tensor.has_storage() && tensor.storage().data_ptr().get_deleter() == &drop_js_memory;
 }
 
 at::Tensor& arg(const Napi::CallbackInfo& info, size_t index, const char* name) {
@@ -43,27 +56,29 @@ at::Tensor& arg(const Napi::CallbackInfo& info, size_t index, const char* name) 
 Napi::Value from_bytes(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   EnvData& data = data_of(env);
-  Bytes bytes = bytes_of(env, info[0], "data");
   const at::ScalarType dtype = dtype_from_js(env, info[1], "dtype");
   const std::vector<int64_t> sizes = ints_from_js(env, info[2], "shape");
   const bool share = info[3].ToBoolean();
+  // Last, since reading the others may run JavaScript, which could take the array's memory away.
+  Bytes bytes = bytes_of(env, info[0], "data");
   size_t expected = c10::elementSize(dtype);
   for (int64_t size : sizes) {
-    if (size < 0) throw Napi::RangeError::New(env, "Expected sizes of at least 0 for shape");
-    if (size != 0 && expected > SIZE_MAX / static_cast<size_t>(size)) throw Napi::RangeError::New(env, "shape is too large");
+    if (size < 0) throw_argument_error(env, "shape", "Expected sizes of at least 0 for shape");
+    if (size != 0 && expected > SIZE_MAX / static_cast<size_t>(size)) throw_argument_error(env, "shape", "shape is too large");
     expected *= static_cast<size_t>(size);
   }
   if (bytes.length != expected) {
-    throw Napi::RangeError::New(env, "Expected " + std::to_string(expected) + " bytes for data of this shape and dtype but received " +
-                                         std::to_string(bytes.length));
+    throw_argument_error(env, "data", "Expected " + std::to_string(expected) + " bytes for data of this shape and dtype but received " +
+                                          std::to_string(bytes.length));
   }
   const auto options = at::TensorOptions().dtype(dtype);
   if (share && bytes.length > 0) {
     if (reinterpret_cast<uintptr_t>(bytes.data) % c10::elementSize(dtype) != 0) {
-      throw Napi::RangeError::New(env, "data is not aligned to its element size and cannot be shared");
+      throw_argument_error(env, "data", "data is not aligned to its element size and cannot be shared");
     }
-    auto owner = std::make_shared<JsRef>(bytes.owner, data.graveyard);
-    return Napi::Value(env, new_handle(env, data, at::from_blob(bytes.data, sizes, [owner](void*) {}, options)));
+    auto* owner = new JsRef(bytes.owner, data.graveyard);
+    const at::Tensor tensor = at::for_blob(bytes.data, sizes).context(owner, drop_js_memory).options(options).make_tensor();
+    return Napi::Value(env, new_handle(env, data, tensor));
   }
   at::Tensor tensor = at::empty(sizes, options);
   if (bytes.length > 0) std::memcpy(tensor.data_ptr(), bytes.data, bytes.length);
@@ -77,8 +92,8 @@ Napi::Value copy_to(const Napi::CallbackInfo& info) {
   const at::Tensor tensor = arg(info, 0, "self").detach().resolve_conj().resolve_neg().to(at::kCPU).contiguous();
   Bytes bytes = bytes_of(env, info[1], "target");
   if (bytes.length != tensor.nbytes()) {
-    throw Napi::RangeError::New(env, "Expected a target of " + std::to_string(tensor.nbytes()) + " bytes but received one of " +
-                                         std::to_string(bytes.length));
+    throw_argument_error(env, "target", "Expected a target of " + std::to_string(tensor.nbytes()) + " bytes but received one of " +
+                                            std::to_string(bytes.length));
   }
   if (bytes.length > 0) std::memcpy(bytes.data, tensor.data_ptr(), bytes.length);
   return env.Undefined();
@@ -138,10 +153,8 @@ Napi::Value storage_id(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value is_contiguous(const Napi::CallbackInfo& info) {
-  const std::string format = info[1].IsString() ? info[1].ToString().Utf8Value() : "contiguous_format";
-  const at::MemoryFormat wanted = format == "channels_last"      ? at::MemoryFormat::ChannelsLast
-                                  : format == "channels_last_3d" ? at::MemoryFormat::ChannelsLast3d
-                                                                 : at::MemoryFormat::Contiguous;
+  const at::MemoryFormat wanted =
+      info[1].IsUndefined() ? at::MemoryFormat::Contiguous : memory_format_from_js(info.Env(), info[1], "memoryFormat");
   return Napi::Boolean::New(info.Env(), arg(info, 0, "self").is_contiguous(wanted));
 }
 
@@ -214,7 +227,12 @@ std::unordered_map<uint64_t, at::Tensor> transit;
 uint64_t next_ticket = 1;
 
 Napi::Value export_tensor(const Napi::CallbackInfo& info) {
-  const at::Tensor& tensor = arg(info, 0, "self");
+  at::Tensor tensor = arg(info, 0, "self");
+  if (tensor.requires_grad() && !tensor.is_leaf()) {
+    throw std::runtime_error("a tensor with a history of operators cannot be handed to another thread; detach() it");
+  }
+  // A JavaScript array may go away with its thread, so its memory stays here.
+  if (lives_in_js_memory(tensor)) tensor = tensor.detach().clone().set_requires_grad(tensor.requires_grad());
   std::lock_guard<std::mutex> lock(transit_mutex);
   transit.emplace(next_ticket, tensor);
   return Napi::Number::New(info.Env(), static_cast<double>(next_ticket++));
@@ -225,7 +243,8 @@ Napi::Value adopt_tensor(const Napi::CallbackInfo& info) {
   at::Tensor tensor;
   {
     std::lock_guard<std::mutex> lock(transit_mutex);
-    auto found = transit.find(static_cast<uint64_t>(info[0].ToNumber().DoubleValue()));
+    const double ticket = info[0].ToNumber().DoubleValue();
+    auto found = ticket >= 1 && ticket < 9007199254740992.0 ? transit.find(static_cast<uint64_t>(ticket)) : transit.end();
     if (found == transit.end()) throw std::runtime_error("this tensor has been adopted already, or was never exported");
     tensor = std::move(found->second);
     transit.erase(found);

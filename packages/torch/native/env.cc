@@ -47,6 +47,12 @@ std::string describe(const at::Tensor& tensor) {
   return out.str();
 }
 
+void throw_argument_error(Napi::Env env, const char* argument, const std::string& message) {
+  EnvData& data = data_of(env);
+  const std::string text = data.converting_for == nullptr ? message : *data.converting_for + ": " + message;
+  throw Napi::Error(env, data.argument_error.New({Napi::String::New(env, argument), Napi::String::New(env, text)}));
+}
+
 void throw_torch_error(Napi::Env env, const std::string& message, const std::string& op,
                        const std::vector<std::string>& arguments) {
   Napi::Array list = Napi::Array::New(env, arguments.size());

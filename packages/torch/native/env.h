@@ -5,6 +5,7 @@
 #include <c10/core/InferenceMode.h>
 #include <napi.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,6 +24,9 @@ class Graveyard {
     dead_.push_back(ref);
     pending_ = true;
   }
+  // Called when the thread ends: there is nobody left to call, and nothing left to release.
+  void close() { closed_ = true; }
+  bool closed() const { return closed_; }
   void sweep(napi_env env) {
     if (!pending_) return;
     std::vector<napi_ref> dead;
@@ -38,6 +42,7 @@ class Graveyard {
   std::mutex mutex_;
   std::vector<napi_ref> dead_;
   std::atomic<bool> pending_{false};
+  std::atomic<bool> closed_{false};
 };
 
 // A strong reference to a JavaScript value that native objects can own and drop anywhere.
@@ -62,6 +67,7 @@ struct EnvData {
   // InferenceMode guards restore thread state when destroyed, last in first out.
   std::vector<std::unique_ptr<c10::InferenceMode>> inference_guards;
   Napi::FunctionReference torch_error;
+  Napi::FunctionReference argument_error;
   Napi::FunctionReference disposed_error;
   // Handles that JavaScript writes here are released by one call (`releaseScratch`).
   Napi::Reference<Napi::Float64Array> scratch;
@@ -69,20 +75,31 @@ struct EnvData {
   Napi::Reference<Napi::Value> callback_exception;
   // Set while the autograd engine runs on another thread and this one serves its callbacks.
   CallbackPump* pump = nullptr;
+  // The operator whose arguments are being converted, for error messages.
+  const std::string* converting_for = nullptr;
   bool has_callbacks = false;
   bool force_engine_thread = false;
   std::shared_ptr<Graveyard> graveyard = std::make_shared<Graveyard>();
 
+  ~EnvData() { graveyard->close(); }
   at::Tensor& tensor(napi_env env, napi_value handle, const char* argument);
 };
 
 inline EnvData& data_of(Napi::Env env) { return *env.GetInstanceData<EnvData>(); }
+
+// Throws the JavaScript exception that a failed Node-API call left behind (a getter that threw, a worker that is stopping).
+inline void check(napi_env env, napi_status status) {
+  if (status != napi_ok) throw Napi::Error::New(env);
+}
 
 // The text of a C++ exception without libtorch's backtrace; its first line.
 std::string first_line(const std::exception& error);
 
 // "float32[2, 3] on cpu": how error messages describe a tensor.
 std::string describe(const at::Tensor& tensor);
+
+// Throws ArgumentError(argument, message) into JavaScript; the message begins with the operator being called, if there is one.
+[[noreturn]] void throw_argument_error(Napi::Env env, const char* argument, const std::string& message);
 
 // Throws TorchError(message, operator, arguments) into JavaScript.
 [[noreturn]] void throw_torch_error(Napi::Env env, const std::string& message, const std::string& op,

@@ -85,13 +85,14 @@ Napi::Value generator_set_state(const Napi::CallbackInfo& info) {
 Napi::Value set_autocast_state(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const c10::DeviceType device = device_from_js(env, info[0], "device").type();
+  const at::ScalarType wanted = dtype_from_js(env, info[2], "dtype");
   Napi::Array before = Napi::Array::New(env, 4);
   before.Set(0u, info[0]);
   before.Set(1u, autocast_enabled(device));
   before.Set(2u, std::string(dtype_name(autocast_dtype(device))));
   before.Set(3u, at::autocast::is_autocast_cache_enabled());
   set_autocast(device, info[1].ToBoolean());
-  set_autocast_dtype(device, dtype_from_js(env, info[2], "dtype"));
+  set_autocast_dtype(device, wanted);
   at::autocast::set_autocast_cache_enabled(info[3].ToBoolean());
   return before;
 }

@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DType } from './dtype.ts';
-import { EdgeAIError, TensorDisposedError, TorchError } from './errors.ts';
+import { ArgumentError, EdgeAIError, TensorDisposedError, TorchError } from './errors.ts';
 import { explainLoadFailure } from './runtime/load-failure.ts';
 
 /** A tensor's integer handle in the native table; 0 is never valid. */
@@ -54,7 +54,12 @@ export interface BuildInfo {
 export type AutocastState = [device: string, enabled: boolean, dtype: DType, cache: boolean];
 
 export interface NativeAddon {
-  initialise(given: { TorchError: unknown; TensorDisposedError: unknown; scratch: Float64Array }): void;
+  initialise(given: {
+    TorchError: unknown;
+    TensorDisposedError: unknown;
+    ArgumentError: unknown;
+    scratch: Float64Array;
+  }): void;
   findOperator(name: string, overload: string): OperatorSchema | undefined;
   operatorNames(): [name: string, overload: string][];
   call(id: number, ...args: unknown[]): unknown;
@@ -168,7 +173,7 @@ export function loadAddon(): NativeAddon {
   } catch (error) {
     throw new AddonLoadError(explainLoadFailure(error, readBuildRecord(path)), error);
   }
-  loaded.initialise({ TorchError, TensorDisposedError, scratch });
+  loaded.initialise({ TorchError, TensorDisposedError, ArgumentError, scratch });
   const asked = Number(process.env.OMP_NUM_THREADS);
   loaded.setNumThreads(Number.isInteger(asked) && asked > 0 ? asked : availableParallelism());
   addon = loaded;

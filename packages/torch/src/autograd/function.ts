@@ -7,9 +7,9 @@ import { ArgumentError } from '../errors.ts';
 import { type Handle, native } from '../native.ts';
 import { noGrad } from './modes.ts';
 
-/** Carries what forward wants backward to know. Plain values may be set as properties of `state`. */
+/** Carries what forward wants backward to know: tensors by `saveForBackward`, other values as properties of `state`. */
 export class FunctionContext<State extends object = Record<string, unknown>> {
-  /** Anything that is not a tensor. */
+  /** Anything that is not a tensor: tensors left here are released when forward returns. */
   state = {} as State;
   /** @internal */
   _saved: Tensor[] = [];
@@ -57,26 +57,29 @@ export function customFunction<
   Out extends Tensor | Tensor[],
   State extends object = Record<string, unknown>,
 >(definition: CustomFunction<Args, Out, State>): (...args: Args) => Out {
-  return (...args) => {
-    const inputs = args.filter((arg): arg is Tensor => arg instanceof Tensor);
-    const ctx = new FunctionContext<State>();
-    const result = noGrad(() => definition.forward(ctx, ...args));
-    const list = Array.isArray(result) ? (result as Tensor[]) : [result as Tensor];
-    if (!native.isGradEnabled() || !inputs.some((t) => t.requiresGrad)) return result;
-    // An input that is returned as it is needs a history of its own.
-    const outputs = list.map((output) => (inputs.includes(output) ? noGrad(() => output.viewAs(output)) : output));
-    const saved = ctx._saved;
-    ctx._saved = [];
-    native.attachBackward(
-      definition.name,
-      outputs.map(handleOf),
-      inputs.map(handleOf),
-      saved.map(handleOf),
-      saved.map((t) => outputs.includes(t)),
-      (...handles) => runBackward(definition, ctx, handles, saved.length),
-    );
-    return (Array.isArray(result) ? outputs : outputs[0]) as Out;
-  };
+  return (...args) =>
+    scope(() => {
+      const inputs = args.filter((arg): arg is Tensor => arg instanceof Tensor);
+      const ctx = new FunctionContext<State>();
+      const result = noGrad(() => definition.forward(ctx, ...args));
+      const list = Array.isArray(result) ? (result as Tensor[]) : [result as Tensor];
+      if (!native.isGradEnabled() || !inputs.some((t) => t.requiresGrad)) return result;
+      // An input that is returned as it is, or an output that is returned twice, needs a history of its own.
+      const outputs = list.map((output, i) =>
+        inputs.includes(output) || list.indexOf(output) < i ? noGrad(() => output.viewAs(output)) : output,
+      );
+      const saved = ctx._saved;
+      ctx._saved = [];
+      native.attachBackward(
+        definition.name,
+        outputs.map(handleOf),
+        inputs.map(handleOf),
+        saved.map(handleOf),
+        saved.map((t) => outputs.includes(t)),
+        (...handles) => runBackward(definition, ctx, handles, saved.length),
+      );
+      return (Array.isArray(result) ? outputs : outputs[0]) as Out;
+    });
 }
 
 function runBackward<Args extends unknown[], Out extends Tensor | Tensor[], State extends object>(
@@ -89,9 +92,14 @@ function runBackward<Args extends unknown[], Out extends Tensor | Tensor[], Stat
     const tensors = handles.map((handle) => (handle === null ? null : new Tensor(handle, definition.name)));
     ctx._savedAgain = tensors.slice(0, savedCount).filter((t) => t !== null);
     try {
-      const result = definition.backward(ctx, ...tensors.slice(savedCount));
+      const result: unknown = definition.backward(ctx, ...tensors.slice(savedCount));
+      const gradients = (Array.isArray(result) ? result : [result]).map((gradient: unknown) => {
+        if (gradient === null) return null;
+        if (gradient instanceof Tensor) return handleOf(gradient);
+        throw ArgumentError.expected(`the result of ${definition.name}'s backward`, 'tensors or null', gradient);
+      });
       // The engine takes over these aliases; the tensors themselves go with the scope.
-      return (Array.isArray(result) ? result : [result]).map((t) => (t === null ? null : native.alias(handleOf(t))));
+      return gradients.map((handle) => (handle === null ? null : native.alias(handle)));
     } finally {
       ctx._savedAgain = undefined;
     }

@@ -55,7 +55,7 @@ export class Operator {
 
   #resolve(): OperatorSchema {
     const schema = native.findOperator(this.name, this.overload);
-    if (schema === undefined) throw new UnknownOperatorError(this.qualifiedName);
+    if (schema === undefined) throw new UnknownOperatorError(this.qualifiedName, overloadsOf(this.name));
     this.kinds = Uint8Array.from(schema.arguments, ({ type }) => {
       if (type === 'Tensor') return TENSOR;
       if (type === 'Tensor[]' || type === 'Tensor?[]') return TENSORS;
@@ -82,12 +82,17 @@ export class Operator {
 
 /** libtorch has no operator of this name (in this version, or before a library is loaded). */
 export class UnknownOperatorError extends EdgeAIError {
-  constructor(name: string) {
-    super(
-      'UNKNOWN_OPERATOR',
-      `libtorch has no operator ${name}; a library that defines it may have to be loaded first`,
-    );
+  constructor(name: string, overloads: readonly string[] = []) {
+    const cure =
+      overloads.length > 0
+        ? `its overloads here are ${overloads.map((overload) => overload || 'default').join(', ')}`
+        : 'a library that defines it may have to be loaded first';
+    super('UNKNOWN_OPERATOR', `libtorch has no operator ${name}; ${cure}`);
   }
+}
+
+function overloadsOf(name: string): string[] {
+  return native.operatorNames().flatMap(([known, overload]) => (known === name ? [overload] : []));
 }
 
 /** Receives every operator call, with the arguments and results as JavaScript sees them. */
@@ -135,13 +140,16 @@ function wrapSeveral(operator: Operator, raw: unknown[], args: readonly unknown[
 
 /** @internal The handle of a live tensor. @throws {TensorDisposedError} naming the operator that made it. */
 export function handleOf(tensor: Tensor): Handle {
-  const handle = tensor._handle;
-  if (handle === 0) {
-    throw new TensorDisposedError(
-      `This tensor (made by ${tensor._origin}) has been released: its scope ended or dispose() was called. Return it from the scope or keep() it to use it longer`,
-    );
-  }
+  const handle = tensor?._handle;
+  if (!(handle > 0)) throw handleError(tensor);
   return handle;
+}
+
+function handleError(tensor: Tensor): EdgeAIError {
+  if (!binding.isTensor(tensor)) return ArgumentError.expected('tensor', 'a Tensor', tensor);
+  return new TensorDisposedError(
+    `This tensor (made by ${tensor._origin}) has been released: its scope ended or dispose() was called. Return it from the scope or keep() it to use it longer`,
+  );
 }
 
 function unwrap(operator: Operator, position: number, value: unknown): unknown {
@@ -161,8 +169,10 @@ function unwrap(operator: Operator, position: number, value: unknown): unknown {
       throw expectedTensor(operator, position, 'an array of Tensors', item);
     });
   }
-  if (kind === GENERATOR && value !== null && value !== undefined) return (value as GeneratorLike)._generator;
-  return value;
+  if (value === null || value === undefined) return value;
+  const index = (value as Partial<GeneratorLike>)._generator;
+  if (typeof index !== 'number') throw expectedTensor(operator, position, 'a Generator', value);
+  return index;
 }
 
 function expectedTensor(operator: Operator, position: number, expected: string, actual: unknown): ArgumentError {

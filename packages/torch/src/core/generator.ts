@@ -1,5 +1,6 @@
 /** @file Random generators: libtorch's own (mt19937 on the CPU), so that a seed gives the numbers that PyTorch gives. */
 
+import { ArgumentError } from '../errors.ts';
 import { native } from '../native.ts';
 import { type GeneratorLike, handleOf } from './dispatch.ts';
 import { Tensor } from './tensor.ts';
@@ -17,12 +18,13 @@ export class Generator implements GeneratorLike {
     if (options.seed !== undefined) this.manualSeed(options.seed);
   }
 
+  /** @throws {ArgumentError} for anything but a whole number between -2^63 and 2^64 */
   manualSeed(seed: number | bigint): this {
-    native.generatorSeed(this._generator, seed);
+    native.generatorSeed(this._generator, checkSeed(seed));
     return this;
   }
 
-  /** The seed that was last set. */
+  /** The seed that was last set, without its sign: -1 is 2^64 - 1. */
   initialSeed(): bigint {
     return native.generatorInitialSeed(this._generator);
   }
@@ -36,6 +38,16 @@ export class Generator implements GeneratorLike {
     native.generatorSetState(this._generator, handleOf(state));
     return this;
   }
+}
+
+/** As an unsigned number of 64 bits: negative seeds wrap, as in PyTorch. */
+function checkSeed(seed: number | bigint): bigint {
+  const whole = typeof seed === 'bigint' || Number.isSafeInteger(seed);
+  const value = whole ? BigInt(seed) : 0n;
+  if (!whole || value < -(2n ** 63n) || value >= 2n ** 64n) {
+    throw ArgumentError.expected('seed', 'a whole number of 64 bits (a bigint beyond 2^53)', seed);
+  }
+  return BigInt.asUintN(64, value);
 }
 
 const defaults = new Map<string, Generator>();
@@ -52,7 +64,7 @@ export function defaultGenerator(device: Device = 'cpu'): Generator {
 
 /** Seeds the default generators of all devices, as `torch.manual_seed` does. */
 export function manualSeed(seed: number | bigint): Generator {
-  native.manualSeed(seed);
+  native.manualSeed(checkSeed(seed));
   return defaultGenerator('cpu');
 }
 

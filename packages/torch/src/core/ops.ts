@@ -38,7 +38,8 @@ function namespace(name: string): OperatorNamespace {
   const packets = new Map<string, OperatorPacket>();
   return new Proxy({} as OperatorNamespace, {
     get(_, key) {
-      if (typeof key !== 'string') return undefined;
+      // `await` and promises ask every object for `then`.
+      if (typeof key !== 'string' || key === 'then') return undefined;
       let found = packets.get(key);
       if (found === undefined) {
         found = packet(`${name}::${key}`);
@@ -52,8 +53,13 @@ function namespace(name: string): OperatorNamespace {
 const namespaces = new Map<string, OperatorNamespace>();
 
 const tools = {
-  /** Loads a shared library whose operators register themselves (`TORCH_LIBRARY`). */
+  /**
+   * Loads a shared library whose operators register themselves (`TORCH_LIBRARY`).
+   *
+   * @throws {TorchError} with the loader's reason
+   */
   loadLibrary(path: string): void {
+    if (typeof path !== 'string') throw ArgumentError.expected('path', 'the path of a shared library', path);
     native.loadLibrary(path);
   },
   /** Names of all operators, with their overloads: `['aten::add', 'Tensor']`. */
@@ -65,7 +71,7 @@ const tools = {
     const [, name, overload = ''] = /^(\w+::\w+)(?:\.(\w+))?$/.exec(qualifiedName) ?? [];
     if (name === undefined)
       throw new ArgumentError('qualifiedName', `Expected a name like aten::add.Tensor but received "${qualifiedName}"`);
-    const operator = new Operator(name, overload);
+    const operator = new Operator(name, overload === 'default' ? '' : overload);
     operator.prepare();
     return operator;
   },
@@ -74,7 +80,7 @@ const tools = {
 /** `ops.aten.<name>.<overload>(…)`, `ops.<namespace>…` for loaded libraries, `ops.loadLibrary`, `ops.list`, `ops.find`. */
 export const ops = new Proxy(tools, {
   get(target, key, receiver) {
-    if (typeof key !== 'string' || key in target) return Reflect.get(target, key, receiver);
+    if (typeof key !== 'string' || key in target || key === 'then') return Reflect.get(target, key, receiver);
     let found = namespaces.get(key);
     if (found === undefined) {
       found = namespace(key);

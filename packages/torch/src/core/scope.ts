@@ -71,8 +71,11 @@ export function scope<T>(fn: () => T): T {
     throw error;
   }
   currentScope = outer;
-  handOut(result, inner);
-  releaseAll(inner);
+  try {
+    handOut(result, inner);
+  } finally {
+    releaseAll(inner);
+  }
   return result;
 }
 
@@ -112,20 +115,25 @@ export function untrack(tensor: Tensor): void {
 /** Calls `visit` for every tensor in a value made of tensors, arrays, maps and objects. */
 export function eachTensor(value: unknown, visit: (tensor: Tensor) => void): void {
   if (typeof value !== 'object' || value === null) return;
-  if (isTensor(value)) visit(value);
-  else walk(value, visit, new Set());
+  if (isTensor(value)) {
+    visit(value);
+    return;
+  }
+  // Not recursive: a list linked by its objects may be longer than the stack is deep.
+  const seen = new Set<object>([value]);
+  for (const container of seen) {
+    for (const item of itemsOf(container)) {
+      if (typeof item !== 'object' || item === null) continue;
+      if (isTensor(item)) visit(item);
+      else seen.add(item);
+    }
+  }
 }
 
-function walk(value: object, visit: (tensor: Tensor) => void, seen: Set<object>): void {
-  if (seen.has(value) || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return;
-  seen.add(value);
-  const items: Iterable<unknown> =
-    Array.isArray(value) || value instanceof Set ? value : value instanceof Map ? value.values() : Object.values(value);
-  for (const item of items) {
-    if (typeof item !== 'object' || item === null) continue;
-    if (isTensor(item)) visit(item);
-    else walk(item, visit, seen);
-  }
+function itemsOf(container: object): Iterable<unknown> {
+  if (Array.isArray(container) || container instanceof Set) return container;
+  if (container instanceof Map) return container.values();
+  return ArrayBuffer.isView(container) ? [] : Object.values(container);
 }
 
 let tensorClass: (new (...args: never[]) => Tensor) | undefined;

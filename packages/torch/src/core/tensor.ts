@@ -1,7 +1,7 @@
 /** @file The Tensor: an integer handle to a libtorch tensor, with what does not come from an operator's schema. */
 
 import { inspect } from 'node:util';
-import { type DType, type TypedArray, typedArrayFor } from '../dtype.ts';
+import { type DType, dtypeSize, isComplex, type TypedArray, typedArrayFor } from '../dtype.ts';
 import { ArgumentError } from '../errors.ts';
 import { type Handle, native } from '../native.ts';
 import { bindTensor, callOp, handleOf, Operator } from './dispatch.ts';
@@ -10,14 +10,14 @@ import { TensorMethods } from './generated/methods.ts';
 import { type Index, indexTensor } from './indexing.ts';
 import { currentScope, type Scope, scope, setTensorClass, track, untrack } from './scope.ts';
 import { setSelectTensorClass } from './select.ts';
-import type { Device, Layout, MemoryFormat } from './types.ts';
+import type { Complex, Device, Layout, MemoryFormat } from './types.ts';
 
 const TO = new Operator('aten::to', 'dtype_layout');
 const CONTIGUOUS = new Operator('aten::contiguous');
 const DETACH = new Operator('aten::detach');
 
-/** Nested arrays of numbers, booleans or bigints, as `toArray` returns them. */
-export type NestedArray = number | bigint | boolean | NestedArray[];
+/** Nested arrays of numbers, booleans, bigints or complex numbers, as `toArray` returns them. */
+export type NestedArray = number | bigint | boolean | Complex | NestedArray[];
 
 export interface ToOptions {
   dtype?: DType;
@@ -209,16 +209,13 @@ export class Tensor extends TensorMethods implements Disposable {
 
   /** All elements in row-major order, copied. float16 and bfloat16 come as bit patterns, int64 as bigints. */
   toTypedArray(): TypedArray {
-    const complex = this.dtype.startsWith('complex') ? 2 : 1;
-    const target = new (typedArrayFor(this.dtype))(new ArrayBuffer(0)).constructor as new (
-      length: number,
-    ) => TypedArray;
-    const array = new target(this.numel() * complex);
+    const { dtype } = this;
+    const array = new (typedArrayFor(dtype))(new ArrayBuffer(this.numel() * dtypeSize(dtype)));
     native.copyTo(handleOf(this), array);
     return array;
   }
 
-  /** Copies all elements in row-major order into `target`, which must have the same size in bytes. */
+  /** Copies all elements in row-major order into `target` (a typed array, Buffer or DataView of the same size in bytes). */
   copyTo(target: ArrayBufferView): void {
     native.copyTo(handleOf(this), target);
   }
@@ -228,17 +225,19 @@ export class Tensor extends TensorMethods implements Disposable {
     return new (typedArrayFor(this.dtype))(native.shareBytes(handleOf(this)));
   }
 
-  /** Elements as nested arrays of numbers (int64 as numbers where exact, bigints elsewhere). */
+  /** Elements as nested arrays of numbers (int64 as numbers where exact, bigints elsewhere; complex as `{real, imag}`). */
   toArray(): NestedArray {
     return scope(() => {
       const { dtype, shape } = this;
       const readable = dtype === 'float16' || dtype === 'bfloat16' ? this.to('float32') : this;
       const flat = readable.toTypedArray();
+      const complex = isComplex(dtype);
       let next = 0;
       const build = (depth: number): NestedArray => {
         const length = shape[depth];
         if (length !== undefined) return Array.from({ length }, () => build(depth + 1));
         const value = flat[next++] as number | bigint;
+        if (complex) return { real: value as number, imag: flat[next++] as number };
         if (dtype === 'bool') return value !== 0;
         return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value;
       };
