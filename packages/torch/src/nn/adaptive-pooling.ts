@@ -12,6 +12,7 @@ import {
 import type { Tensor } from '../core/tensor.ts';
 import { completeOutputSize, type OutputSizeN } from './functional/pooling.ts';
 import { Module } from './module.ts';
+import type { MaxPoolOutput } from './pooling.ts';
 import { repr } from './repr.ts';
 
 /** A size, or one for each spatial dimension; `null` keeps the input's. */
@@ -19,7 +20,12 @@ export type OutputSize1 = number | null | readonly [number | null];
 export type OutputSize2 = number | null | readonly [number | null, number | null];
 export type OutputSize3 = number | null | readonly [number | null, number | null, number | null];
 
-abstract class AdaptivePool extends Module {
+export interface AdaptiveMaxPoolOptions<R extends boolean = boolean> {
+  /** Return `[maxima, indices]`. Default `false`. */
+  returnIndices?: R;
+}
+
+abstract class AdaptivePool<Out> extends Module<[Tensor], Out> {
   outputSize: OutputSizeN;
 
   constructor(outputSize: OutputSizeN) {
@@ -35,20 +41,26 @@ abstract class AdaptivePool extends Module {
   }
 }
 
-abstract class AdaptiveAvgPool extends AdaptivePool {
+abstract class AdaptiveAvgPool extends AdaptivePool<Tensor> {
   forward(input: Tensor): Tensor {
     return callOp(this.operator, input, completeOutputSize(input, this.outputSize, this.dims)) as Tensor;
   }
 }
 
-abstract class AdaptiveMaxPool extends AdaptivePool {
-  forward(input: Tensor): Tensor {
-    return this.withIndices(input)[0];
+abstract class AdaptiveMaxPool<R extends boolean> extends AdaptivePool<MaxPoolOutput<R>> {
+  returnIndices: boolean;
+
+  constructor(outputSize: OutputSizeN, options: AdaptiveMaxPoolOptions<R>) {
+    super(outputSize);
+    this.returnIndices = options.returnIndices ?? false;
   }
 
-  /** The maxima, and where in its flattened channel each was found. */
-  withIndices(input: Tensor): [Tensor, Tensor] {
-    return callOp(this.operator, input, completeOutputSize(input, this.outputSize, this.dims)) as [Tensor, Tensor];
+  forward(input: Tensor): MaxPoolOutput<R> {
+    const both = callOp(this.operator, input, completeOutputSize(input, this.outputSize, this.dims)) as [
+      Tensor,
+      Tensor,
+    ];
+    return (this.returnIndices ? both : both[0]) as MaxPoolOutput<R>;
   }
 }
 
@@ -68,9 +80,9 @@ export class AdaptiveAvgPool1d extends AdaptiveAvgPool {
 }
 
 /** Maxima of `(N, C, L)` over as many windows as the output size asks for. */
-export class AdaptiveMaxPool1d extends AdaptiveMaxPool {
-  constructor(outputSize: OutputSize1) {
-    super(outputSize);
+export class AdaptiveMaxPool1d<R extends boolean = false> extends AdaptiveMaxPool<R> {
+  constructor(outputSize: OutputSize1, options: AdaptiveMaxPoolOptions<R> = {}) {
+    super(outputSize, options);
   }
 
   protected override get dims(): number {
@@ -98,9 +110,9 @@ export class AdaptiveAvgPool2d extends AdaptiveAvgPool {
 }
 
 /** Maxima of `(N, C, H, W)` over as many windows as the output size asks for. */
-export class AdaptiveMaxPool2d extends AdaptiveMaxPool {
-  constructor(outputSize: OutputSize2) {
-    super(outputSize);
+export class AdaptiveMaxPool2d<R extends boolean = false> extends AdaptiveMaxPool<R> {
+  constructor(outputSize: OutputSize2, options: AdaptiveMaxPoolOptions<R> = {}) {
+    super(outputSize, options);
   }
 
   protected override get dims(): number {
@@ -128,9 +140,9 @@ export class AdaptiveAvgPool3d extends AdaptiveAvgPool {
 }
 
 /** Maxima of `(N, C, D, H, W)` over as many windows as the output size asks for. */
-export class AdaptiveMaxPool3d extends AdaptiveMaxPool {
-  constructor(outputSize: OutputSize3) {
-    super(outputSize);
+export class AdaptiveMaxPool3d<R extends boolean = false> extends AdaptiveMaxPool<R> {
+  constructor(outputSize: OutputSize3, options: AdaptiveMaxPoolOptions<R> = {}) {
+    super(outputSize, options);
   }
 
   protected override get dims(): number {

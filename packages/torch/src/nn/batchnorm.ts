@@ -5,6 +5,7 @@ import { callOp } from '../core/dispatch.ts';
 import { add_$Scalar, batchNorm$ } from '../core/generated/operators.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { ArgumentError } from '../errors.ts';
+import { requireSeveralValues } from './functional/norm.ts';
 import { ones_, zeros_ } from './init.ts';
 import { type AnyModule, Module } from './module.ts';
 import { Buffer, type FactoryOptions, Parameter } from './parameter.ts';
@@ -53,7 +54,10 @@ export abstract class NormWithStatistics extends Module {
     const tracked = options.trackRunningStats;
     this.running_mean = tracked ? Buffer.from(zeros(shape, { dtype, device })) : null;
     this.running_var = tracked ? Buffer.from(ones(shape, { dtype, device })) : null;
-    this.num_batches_tracked = tracked ? Buffer.from(zeros([], { dtype: 'int64', device })) : null;
+    // Checkpoints from before PyTorch 0.4.1 do not have it.
+    this.num_batches_tracked = tracked
+      ? Buffer.from(zeros([], { dtype: 'int64', device }), { zeroIfMissing: true })
+      : null;
     this.resetParameters();
   }
 
@@ -123,17 +127,6 @@ export abstract class BatchNorm extends NormWithStatistics {
       this.eps,
       true,
     ) as Tensor;
-  }
-}
-
-/** The variance of a single value is nothing to divide by. @throws {ArgumentError} */
-export function requireSeveralValues(input: Tensor): void {
-  const { shape } = input;
-  if (input.numel() === shape[1]) {
-    throw new ArgumentError(
-      'input',
-      `Expected more than one value per channel while training but received an input of shape [${shape.join(', ')}]`,
-    );
   }
 }
 

@@ -67,7 +67,7 @@ interface Geometry extends FactoryOptions {
 const PADDING_MODES: readonly PaddingMode[] = ['zeros', 'reflect', 'replicate', 'circular'];
 
 /** What all convolutions share: their geometry, `weight` and `bias`, and how these start. */
-abstract class ConvNd<Args extends unknown[]> extends Module<Args, Tensor> {
+export abstract class ConvNd<Args extends unknown[] = never> extends Module<Args, Tensor> {
   inChannels: number;
   outChannels: number;
   kernelSize: readonly number[];

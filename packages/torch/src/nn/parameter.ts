@@ -30,19 +30,29 @@ export class Parameter extends Tensor {
   }
 }
 
+export interface BufferOptions {
+  /** `false` leaves the buffer out of state dicts. Default `true`. */
+  persistent?: boolean;
+  /** Loading a state dict without this key is no error and sets the buffer to zero. Default `false`. */
+  zeroIfMissing?: boolean;
+}
+
 /** A tensor that belongs to a module's state and is not trained: running statistics, index tables. */
 export class Buffer extends Tensor {
   /** False for buffers that are left out of state dicts. */
   readonly persistent: boolean;
+  /** True for buffers that older state dicts lack. */
+  readonly zeroIfMissing: boolean;
 
-  constructor(data: Tensor, options: { persistent?: boolean } = {}) {
+  constructor(data: Tensor, options: BufferOptions = {}) {
     super(shareHandle(data), 'Buffer');
     this.persistent = options.persistent ?? true;
+    this.zeroIfMissing = options.zeroIfMissing ?? false;
     keep(this);
   }
 
   /** A buffer made from a temporary tensor, which is released. */
-  static from(data: Tensor, options: { persistent?: boolean } = {}): Buffer {
+  static from(data: Tensor, options: BufferOptions = {}): Buffer {
     return takeOver(data, (temporary) => new Buffer(temporary, options));
   }
 }

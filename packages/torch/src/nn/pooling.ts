@@ -17,7 +17,10 @@ import { Module } from './module.ts';
 import { repr } from './repr.ts';
 import type { SizeN, SizeOf } from './sizes.ts';
 
-export interface MaxPoolOptions<D extends 1 | 2 | 3 = 2> {
+/** What a max pool returns: the maxima, with where they were found if asked for. */
+export type MaxPoolOutput<R extends boolean> = R extends true ? [Tensor, Tensor] : Tensor;
+
+export interface MaxPoolOptions<D extends 1 | 2 | 3 = 2, R extends boolean = boolean> {
   /** Default: the kernel size. */
   stride?: SizeOf<D> | null;
   /** −∞ at both ends of each spatial dimension. Default 0. */
@@ -26,6 +29,8 @@ export interface MaxPoolOptions<D extends 1 | 2 | 3 = 2> {
   dilation?: SizeOf<D>;
   /** Round the output size up instead of down. Default `false`. */
   ceilMode?: boolean;
+  /** Return `[maxima, indices]`: `MaxUnpool` takes the positions in the flattened channel. Default `false`. */
+  returnIndices?: R;
 }
 
 export interface AvgPoolOptions<D extends 1 | 2 | 3 = 2> {
@@ -46,14 +51,16 @@ interface AnyMaxPoolOptions {
   padding?: SizeN;
   dilation?: SizeN;
   ceilMode?: boolean;
+  returnIndices?: boolean;
 }
 
-abstract class MaxPool extends Module {
+abstract class MaxPool<R extends boolean> extends Module<[Tensor], MaxPoolOutput<R>> {
   kernelSize: SizeN;
   stride: SizeN;
   padding: SizeN;
   dilation: SizeN;
   ceilMode: boolean;
+  returnIndices: boolean;
 
   constructor(kernelSize: SizeN, options: AnyMaxPoolOptions) {
     super();
@@ -62,20 +69,16 @@ abstract class MaxPool extends Module {
     this.padding = options.padding ?? 0;
     this.dilation = options.dilation ?? 1;
     this.ceilMode = options.ceilMode ?? false;
+    this.returnIndices = options.returnIndices ?? false;
   }
 
   protected abstract get values(): Operator;
   protected abstract get valuesAndIndices(): Operator;
 
-  forward(input: Tensor): Tensor {
+  forward(input: Tensor): MaxPoolOutput<R> {
     const { kernelSize, stride, padding, dilation, ceilMode } = this;
-    return callOp(this.values, input, kernelSize, stride, padding, dilation, ceilMode) as Tensor;
-  }
-
-  /** The maxima, and where in its flattened channel each was found: what `MaxUnpool` takes. */
-  withIndices(input: Tensor): [Tensor, Tensor] {
-    const { kernelSize, stride, padding, dilation, ceilMode } = this;
-    return callOp(this.valuesAndIndices, input, kernelSize, stride, padding, dilation, ceilMode) as [Tensor, Tensor];
+    const operator = this.returnIndices ? this.valuesAndIndices : this.values;
+    return callOp(operator, input, kernelSize, stride, padding, dilation, ceilMode) as MaxPoolOutput<R>;
   }
 
   override extraRepr(): string {
@@ -85,8 +88,8 @@ abstract class MaxPool extends Module {
 }
 
 /** Maxima of windows of `(N, C, L)`. */
-export class MaxPool1d extends MaxPool {
-  constructor(kernelSize: SizeOf<1>, options: MaxPoolOptions<1> = {}) {
+export class MaxPool1d<R extends boolean = false> extends MaxPool<R> {
+  constructor(kernelSize: SizeOf<1>, options: MaxPoolOptions<1, R> = {}) {
     super(kernelSize, options);
   }
 
@@ -100,8 +103,8 @@ export class MaxPool1d extends MaxPool {
 }
 
 /** Maxima of windows of `(N, C, H, W)`. */
-export class MaxPool2d extends MaxPool {
-  constructor(kernelSize: SizeOf<2>, options: MaxPoolOptions<2> = {}) {
+export class MaxPool2d<R extends boolean = false> extends MaxPool<R> {
+  constructor(kernelSize: SizeOf<2>, options: MaxPoolOptions<2, R> = {}) {
     super(kernelSize, options);
   }
 
@@ -115,8 +118,8 @@ export class MaxPool2d extends MaxPool {
 }
 
 /** Maxima of windows of `(N, C, D, H, W)`. */
-export class MaxPool3d extends MaxPool {
-  constructor(kernelSize: SizeOf<3>, options: MaxPoolOptions<3> = {}) {
+export class MaxPool3d<R extends boolean = false> extends MaxPool<R> {
+  constructor(kernelSize: SizeOf<3>, options: MaxPoolOptions<3, R> = {}) {
     super(kernelSize, options);
   }
 

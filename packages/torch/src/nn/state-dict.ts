@@ -5,6 +5,7 @@ import { scope } from '../core/scope.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { EdgeAIError } from '../errors.ts';
 import type { AnyModule } from './module.ts';
+import { Buffer } from './parameter.ts';
 
 /** Tensors by key. Key order is PyTorch's: a module's parameters, its buffers, then its children. */
 export type StateDict = Record<string, Tensor>;
@@ -80,7 +81,9 @@ function collect(module: AnyModule, prefix: string, into: StateDict): void {
 export function loadStateDict(module: AnyModule, state: StateDict, options: LoadStateDictOptions): LoadReport {
   const { strict = true, ignoreMismatched = false } = options;
   const own = stateDict(module);
-  const missing = Object.keys(own).filter((key) => !Object.hasOwn(state, key));
+  const absent = Object.keys(own).filter((key) => !Object.hasOwn(state, key));
+  const zeroed = absent.filter((key) => isZeroIfMissing(own[key]));
+  const missing = absent.filter((key) => !isZeroIfMissing(own[key]));
   const unexpected = Object.keys(state).filter((key) => !Object.hasOwn(own, key));
   const mismatched: MismatchedKey[] = [];
   const matching: [Tensor, Tensor][] = [];
@@ -102,9 +105,14 @@ export function loadStateDict(module: AnyModule, state: StateDict, options: Load
   noGrad(() => {
     scope(() => {
       for (const [target, source] of matching) target.copy_(source.reshape(target.shape));
+      for (const key of zeroed) own[key]?.zero_();
     });
   });
   return report;
+}
+
+function isZeroIfMissing(tensor: Tensor | undefined): boolean {
+  return tensor instanceof Buffer && tensor.zeroIfMissing;
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {

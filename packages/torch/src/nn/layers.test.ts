@@ -1,0 +1,178 @@
+/** @file Every layer with or without weights, apart from activations and losses, against PyTorch. */
+
+import { nn } from '../index.ts';
+import { type Case, describeCases, I, K, masks, N, R, SAME } from './testing.ts';
+
+const CASES: readonly Case[] = [
+  // Inputs are drawn one after the other; the ones made by R, P and L take part in backward.
+  // Convolutions
+  ['conv1d', () => new nn.Conv1d(3, 4, 3, { padding: 1 }), [R(2, 3, 9)]],
+  ['conv2d', () => new nn.Conv2d(3, 8, 3), [R(2, 3, 9, 9)]],
+  ['conv2d strided', () => new nn.Conv2d(3, 8, [3, 5], { stride: 2, padding: [1, 2], bias: false }), [R(2, 3, 9, 9)]],
+  ['conv2d depthwise', () => new nn.Conv2d(4, 8, 3, { groups: 4, dilation: 2, padding: 2 }), [R(2, 4, 9, 9)]],
+  ['conv2d same', () => new nn.Conv2d(3, 4, 4, { padding: 'same', dilation: 2 }), [R(2, 3, 9, 9)]],
+  ['conv2d valid', () => new nn.Conv2d(3, 4, 3, { padding: 'valid' }), [R(2, 3, 9, 9)]],
+  ['conv2d reflect', () => new nn.Conv2d(3, 4, 3, { padding: [1, 2], paddingMode: 'reflect' }), [R(2, 3, 9, 9)]],
+  ['conv2d replicate', () => new nn.Conv2d(3, 4, 3, { padding: 2, paddingMode: 'replicate' }), [R(2, 3, 9, 9)]],
+  ['conv2d circular', () => new nn.Conv2d(3, 4, [3, 5], { padding: [1, 2], paddingMode: 'circular' }), [R(2, 3, 9, 9)]],
+  ['conv2d same circular', () => new nn.Conv2d(3, 4, 4, { padding: 'same', paddingMode: 'circular' }), [R(2, 3, 9, 9)]],
+  ['conv2d unbatched', () => new nn.Conv2d(3, 4, 3), [R(3, 9, 9)]],
+  ['conv3d', () => new nn.Conv3d(2, 4, 3, { stride: [1, 2, 2], padding: 1 }), [R(2, 2, 5, 5, 5)]],
+  ['convTranspose1d', () => new nn.ConvTranspose1d(3, 4, 3, { stride: 2 }), [R(2, 3, 5)]],
+  [
+    'convTranspose2d',
+    () => new nn.ConvTranspose2d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2 }),
+    [R(2, 4, 5, 5)],
+  ],
+  [
+    'convTranspose2d dilated',
+    () => new nn.ConvTranspose2d(4, 6, [3, 2], { dilation: 2, bias: false }),
+    [R(2, 4, 5, 5)],
+  ],
+  ['convTranspose3d', () => new nn.ConvTranspose3d(2, 4, 2, { stride: 2 }), [R(2, 2, 3, 3, 3)]],
+  // Matrices, tables
+  ['linear', () => new nn.Linear(5, 3), [R(4, 5)]],
+  ['linear without bias', () => new nn.Linear(5, 3, { bias: false }), [R(2, 4, 5)]],
+  ['bilinear', () => new nn.Bilinear(5, 4, 3), [R(4, 5), R(4, 4)]],
+  ['identity', () => new nn.Identity(), [R(4, 5)]],
+  ['embedding', () => new nn.Embedding(7, 3, { paddingIdx: 2 }), [I(7, 4, 5)]],
+  ['embedding normed', () => new nn.Embedding(7, 3, { maxNorm: 1.5, normType: 1 }), [I(7, 4, 5)]],
+  ['embedding by frequency', () => new nn.Embedding(7, 3, { scaleGradByFreq: true, paddingIdx: -1 }), [I(7, 4, 5)]],
+  // Normalisation
+  ['batchNorm1d', () => new nn.BatchNorm1d(4), [R(5, 4)]],
+  ['batchNorm1d of sequences', () => new nn.BatchNorm1d(4), [R(5, 4, 3)]],
+  ['batchNorm2d', () => new nn.BatchNorm2d(4, { eps: 1e-3, momentum: 0.01 }), [R(3, 4, 5, 5)]],
+  ['batchNorm2d eval', () => new nn.BatchNorm2d(4), [R(3, 4, 5, 5)], true],
+  ['batchNorm2d cumulative', () => new nn.BatchNorm2d(4, { momentum: null }), [R(3, 4, 5, 5)], true],
+  ['batchNorm2d untracked', () => new nn.BatchNorm2d(4, { trackRunningStats: false }), [R(3, 4, 5, 5)], true],
+  ['batchNorm2d not affine', () => new nn.BatchNorm2d(4, { affine: false }), [R(3, 4, 5, 5)]],
+  ['batchNorm3d', () => new nn.BatchNorm3d(2), [R(3, 2, 3, 3, 3)]],
+  ['groupNorm', () => new nn.GroupNorm(2, 6), [R(3, 6, 4, 4)]],
+  ['layerNorm', () => new nn.LayerNorm(6), [R(3, 4, 6)]],
+  ['layerNorm over two', () => new nn.LayerNorm([4, 6], { eps: 1e-6, elementwiseAffine: false }), [R(3, 4, 6)]],
+  ['instanceNorm1d', () => new nn.InstanceNorm1d(4), [R(3, 4, 6)]],
+  ['instanceNorm2d', () => new nn.InstanceNorm2d(4, { affine: true, trackRunningStats: true }), [R(3, 4, 5, 5)], true],
+  ['instanceNorm2d unbatched', () => new nn.InstanceNorm2d(4), [R(4, 5, 5)]],
+  ['instanceNorm3d', () => new nn.InstanceNorm3d(2), [R(3, 2, 3, 3, 3)]],
+  ['localResponseNorm', () => new nn.LocalResponseNorm(3, { alpha: 0.1, k: 2 }), [R(2, 5, 4, 4)]],
+  ['localResponseNorm 1d', () => new nn.LocalResponseNorm(2), [R(2, 5, 4)]],
+  // Pooling
+  ['maxPool1d', () => new nn.MaxPool1d(3), [R(2, 3, 9)]],
+  ['maxPool2d', () => new nn.MaxPool2d(3, { stride: 2, padding: 1 }), [R(2, 3, 9, 9)]],
+  ['maxPool2d dilated', () => new nn.MaxPool2d([2, 3], { dilation: 2, ceilMode: true }), [R(2, 3, 9, 9)]],
+  ['maxPool2d indices', () => new nn.MaxPool2d(2, { returnIndices: true }), [R(2, 3, 8, 8)]],
+  ['maxPool3d', () => new nn.MaxPool3d(2), [R(2, 2, 4, 4, 4)]],
+  ['avgPool1d', () => new nn.AvgPool1d(3, { stride: 2 }), [R(2, 3, 9)]],
+  [
+    'avgPool2d',
+    () => new nn.AvgPool2d(3, { stride: 2, padding: 1, countIncludePad: false, ceilMode: true }),
+    [R(2, 3, 9, 9)],
+  ],
+  ['avgPool2d divisor', () => new nn.AvgPool2d([2, 3], { divisorOverride: 5 }), [R(2, 3, 9, 9)]],
+  ['avgPool3d', () => new nn.AvgPool3d(2), [R(2, 2, 4, 4, 4)]],
+  ['adaptiveAvgPool1d', () => new nn.AdaptiveAvgPool1d(4), [R(2, 3, 9)]],
+  ['adaptiveAvgPool2d', () => new nn.AdaptiveAvgPool2d([null, 4]), [R(2, 3, 9, 9)]],
+  ['adaptiveAvgPool2d to one', () => new nn.AdaptiveAvgPool2d(1), [R(2, 3, 9, 9)]],
+  ['adaptiveAvgPool3d', () => new nn.AdaptiveAvgPool3d(2), [R(2, 2, 4, 4, 4)]],
+  ['adaptiveMaxPool1d', () => new nn.AdaptiveMaxPool1d(4), [R(2, 3, 9)]],
+  ['adaptiveMaxPool2d', () => new nn.AdaptiveMaxPool2d([3, null]), [R(2, 3, 9, 9)]],
+  ['adaptiveMaxPool2d indices', () => new nn.AdaptiveMaxPool2d(3, { returnIndices: true }), [R(2, 3, 9, 9)]],
+  ['adaptiveMaxPool3d', () => new nn.AdaptiveMaxPool3d(2), [R(2, 2, 4, 4, 4)]],
+  [
+    'maxUnpool2d',
+    () => new nn.MaxUnpool2d(2),
+    [
+      R(1, 1, 2, 2),
+      K([
+        [
+          [
+            [0, 3],
+            [9, 14],
+          ],
+        ],
+      ]),
+    ],
+  ],
+  ['lpPool1d', () => new nn.LPPool1d(2, 3, { ceilMode: true }), [R(2, 3, 8)]],
+  ['lpPool2d', () => new nn.LPPool2d(2, [2, 3], { stride: 2 }), [R(2, 3, 8, 8)]],
+  ['fractionalMaxPool2d', () => new nn.FractionalMaxPool2d(2, { outputSize: 5 }), [R(2, 3, 9, 9)]],
+  ['fractionalMaxPool2d ratio', () => new nn.FractionalMaxPool2d(2, { outputRatio: [0.5, 0.7] }), [R(2, 3, 9, 9)]],
+  ['fractionalMaxPool3d', () => new nn.FractionalMaxPool3d(2, { outputSize: [2, 3, 3] }), [R(1, 2, 5, 5, 5)]],
+  // Shapes and sizes
+  ['upsample nearest', () => new nn.Upsample({ scaleFactor: 2 }), [R(2, 3, 4, 4)]],
+  ['upsample nearest 1.5', () => new nn.Upsample({ scaleFactor: [1.5, 2.3] }), [R(2, 3, 5, 5)]],
+  ['upsample nearest-exact', () => new nn.Upsample({ size: [7, 9], mode: 'nearest-exact' }), [R(2, 3, 5, 5)]],
+  ['upsample linear', () => new nn.Upsample({ scaleFactor: 2.6, mode: 'linear' }), [R(2, 3, 5)]],
+  ['upsample bilinear', () => new nn.Upsample({ scaleFactor: 2.3, mode: 'bilinear' }), [R(2, 3, 5, 5)]],
+  [
+    'upsample bilinear recomputed',
+    () => new nn.Upsample({ scaleFactor: 2.3, mode: 'bilinear', recomputeScaleFactor: true }),
+    [R(2, 3, 5, 5)],
+  ],
+  [
+    'upsample bilinear aligned',
+    () => new nn.Upsample({ size: 7, mode: 'bilinear', alignCorners: true }),
+    [R(2, 3, 5, 5)],
+  ],
+  ['upsample bicubic', () => new nn.Upsample({ scaleFactor: 1.7, mode: 'bicubic' }), [R(2, 3, 5, 5)]],
+  ['upsample trilinear', () => new nn.Upsample({ scaleFactor: 2, mode: 'trilinear' }), [R(1, 2, 3, 3, 3)]],
+  ['upsample area', () => new nn.Upsample({ scaleFactor: 0.6, mode: 'area' }), [R(2, 3, 7, 7)]],
+  ['upsamplingNearest2d', () => new nn.UpsamplingNearest2d({ scaleFactor: 3 }), [R(2, 3, 4, 4)]],
+  ['upsamplingBilinear2d', () => new nn.UpsamplingBilinear2d({ size: [6, 7] }), [R(2, 3, 4, 4)]],
+  ['pixelShuffle', () => new nn.PixelShuffle(2), [R(2, 8, 3, 3)]],
+  ['pixelUnshuffle', () => new nn.PixelUnshuffle(2), [R(2, 2, 4, 4)]],
+  ['channelShuffle', () => new nn.ChannelShuffle(2), [N(2, 6, 3, 3)]],
+  ['zeroPad2d', () => new nn.ZeroPad2d([1, 2, 0, -1]), [R(2, 3, 4, 4)]],
+  ['constantPad1d', () => new nn.ConstantPad1d(2, 3.5), [R(2, 3, 4)]],
+  ['constantPad3d', () => new nn.ConstantPad3d(1, -1), [R(1, 2, 3, 3, 3)]],
+  ['reflectionPad1d', () => new nn.ReflectionPad1d([2, 1]), [R(2, 3, 4)]],
+  ['reflectionPad2d', () => new nn.ReflectionPad2d([1, 2, 3, 0]), [R(2, 3, 4, 4)]],
+  ['replicationPad2d', () => new nn.ReplicationPad2d(2), [R(2, 3, 4, 4)]],
+  ['replicationPad3d', () => new nn.ReplicationPad3d(1), [R(1, 2, 3, 3, 3)]],
+  ['flatten', () => new nn.Flatten(), [R(2, 3, 4, 4)]],
+  ['unflatten', () => new nn.Unflatten(1, [2, 3]), [R(2, 6, 4)]],
+  ['unfold', () => new nn.Unfold([2, 3], { dilation: [1, 2], padding: 1, stride: 2 }), [R(2, 3, 7, 7)]],
+  ['fold', () => new nn.Fold([5, 6], [2, 3], { stride: [1, 2], padding: [0, 1] }), [R(2, 12, 12)]],
+  ['cosineSimilarity', () => new nn.CosineSimilarity({ dim: 1, eps: 1e-6 }), [R(4, 6), R(4, 6)]],
+  ['pairwiseDistance', () => new nn.PairwiseDistance({ p: 1.5, keepdim: true }), [R(4, 6), R(4, 6)]],
+  // Attention
+  ['attention', () => new nn.MultiheadAttention(8, 2), [R(5, 2, 8), SAME, SAME]],
+  [
+    'attention unbatched',
+    () => new nn.MultiheadAttention(8, 2, { bias: false }),
+    [R(5, 8), R(4, 8), SAME, masks({ keyPaddingMask: K([false, false, true, false]) })],
+  ],
+  [
+    'attention masked',
+    () => new nn.MultiheadAttention(8, 2, { batchFirst: true, addBiasKv: true, addZeroAttn: true }),
+    [
+      R(2, 3, 8),
+      R(2, 4, 8),
+      R(2, 4, 8),
+      masks({
+        keyPaddingMask: K([
+          [false, false, true, false],
+          [false, false, false, true],
+        ]),
+        attnMask: N(3, 4),
+      }),
+    ],
+  ],
+  [
+    'attention of other widths',
+    () => new nn.MultiheadAttention(8, 4, { kdim: 6, vdim: 4 }),
+    [
+      R(3, 2, 8),
+      R(4, 2, 6),
+      R(4, 2, 4),
+      masks({ attnMask: K(new Array(3).fill([false, true, false, false])), averageAttnWeights: false }),
+    ],
+  ],
+  [
+    'attention without weights',
+    () => new nn.MultiheadAttention(8, 2, { batchFirst: true }),
+    [R(2, 3, 8), SAME, SAME, masks({ attnMask: N(4, 3, 3), needWeights: false })],
+  ],
+];
+
+describeCases('layers', CASES);
