@@ -62,8 +62,8 @@ export {
   TensorDisposedError,
   TorchError,
 } from './errors.ts';
-export { AddonLoadError, type BuildInfo } from './native.ts';
 export * as fx from './fx/index.ts';
+export { AddonLoadError, type BuildInfo } from './native.ts';
 export * as nn from './nn/index.ts';
 export * as optim from './optim/index.ts';
 export {
@@ -82,3 +82,15 @@ export {
   setNumThreads,
   useDeterministicAlgorithms,
 } from './runtime/settings.ts';
+export { FileWriteError, writeFileAtomic } from './serialization/atomic.ts';
+export { FileReadError, type LoadOptions, load, loadNpy, loadNpz, loadSafetensors } from './serialization/load.ts';
+export { UnsafePickleError } from './serialization/pickle-reader.ts';
+export { PyFloat, Tuple } from './serialization/pickle-values.ts';
+export { type NamedTensors, save, saveNpy, saveNpz, saveSafetensors } from './serialization/save.ts';
+export {
+  type KeyRename,
+  type UnwrapOptions,
+  type UnwrappedStateDict,
+  unwrapStateDict,
+} from './serialization/state-dict-file.ts';
+export type { MapLocation, ToRecordsOptions as SaveOptions } from './serialization/tensor-records.ts';

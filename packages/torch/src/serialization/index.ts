@@ -10,7 +10,17 @@ export {
   UnsafePickleError,
   unpickle,
 } from './pickle-reader.ts';
-export { FrozenSet, PyComplex, PyFloat, PyGlobal, Size, TorchDevice, TorchDType, Tuple } from './pickle-values.ts';
+export {
+  Counter,
+  FrozenSet,
+  PyComplex,
+  PyFloat,
+  PyGlobal,
+  Size,
+  TorchDevice,
+  TorchDType,
+  Tuple,
+} from './pickle-values.ts';
 export { type PickledValue, pickle } from './pickle-writer.ts';
 export { readTorchFile, writeTorchFile } from './pth.ts';
 export {

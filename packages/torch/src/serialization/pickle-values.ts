@@ -27,6 +27,9 @@ export class Size extends Tuple<number> {
 /** A Python frozenset. */
 export class FrozenSet<T = unknown> extends Set<T> {}
 
+/** A Python `collections.Counter`. (The reader gives a plain `Map`.) */
+export class Counter<T = unknown> extends Map<T, number> {}
+
 /** A number that is written as a Python float even when it is integral. (The reader gives plain numbers.) */
 export class PyFloat {
   readonly value: number;

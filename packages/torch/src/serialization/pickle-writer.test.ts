@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { unpickle } from './pickle-reader.ts';
-import { FrozenSet, PyComplex, PyFloat, Size, TorchDevice, TorchDType, Tuple } from './pickle-values.ts';
+import { Counter, FrozenSet, PyComplex, PyFloat, Size, TorchDevice, TorchDType, Tuple } from './pickle-values.ts';
 import { pickle } from './pickle-writer.ts';
 import { TensorRecord } from './records.ts';
 import { expected, hex } from './testing.ts';
@@ -71,6 +71,12 @@ test('values of every kind come back as they were', () => {
     Object.fromEntries(Array.from({ length: 2001 }, (_, i) => [`key${i}`, i])),
   ];
   for (const value of values) assert.deepEqual(roundTrip(value), value);
+});
+
+test('a Counter is written as one, and read as a map', () => {
+  const counter = new Counter([[3, 2]]);
+  assert.ok(Buffer.from(pickle(counter).bytes).includes('ccollections\nCounter\n'));
+  assert.deepEqual(roundTrip(counter), new Map([[3, 2]]));
 });
 
 test('numbers of every size come back exactly', () => {

@@ -4,7 +4,7 @@ import { type DType, dtypeSize } from '../dtype.ts';
 import { ArgumentError, describeValue } from '../errors.ts';
 import { OP, PickleSink } from './pickle-sink.ts';
 import { decodeLatin1 } from './pickle-text.ts';
-import { FrozenSet, PyComplex, PyFloat, Size, TorchDevice, TorchDType, Tuple } from './pickle-values.ts';
+import { Counter, FrozenSet, PyComplex, PyFloat, Size, TorchDevice, TorchDType, Tuple } from './pickle-values.ts';
 import { boundsProblem, type StorageRecord, TensorRecord } from './records.ts';
 import { STORAGE_CLASSES } from './torch-globals.ts';
 
@@ -250,6 +250,7 @@ function callOf(value: object): Call | undefined {
   if (value instanceof Size) return { module: 'torch', name: 'Size', args: [Tuple.fromItems(value)] };
   if (value instanceof FrozenSet) return { module: '__builtin__', name: 'frozenset', args: [[...value]] };
   if (value instanceof Set) return { module: '__builtin__', name: 'set', args: [[...value]] };
+  if (value instanceof Counter) return { module: 'collections', name: 'Counter', args: [new Map(value)] };
   if (value instanceof PyComplex) {
     return { module: '__builtin__', name: 'complex', args: [new PyFloat(value.real), new PyFloat(value.imag)] };
   }

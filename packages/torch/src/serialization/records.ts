@@ -125,10 +125,15 @@ export function contiguousBytes(record: TensorRecord): Uint8Array {
   return target;
 }
 
+type ElementArray = {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): Uint8Array | Uint16Array | Uint32Array;
+};
+
 /** Copies element by element through integer views, so that no NaN payload is ever normalised. */
 function copyStrided(record: TensorRecord, size: number, target: Uint8Array): void {
   const { shape, strides } = record;
-  const Unit = size === 1 ? Uint8Array : size === 2 ? Uint16Array : Uint32Array;
+  const Unit: ElementArray = size === 1 ? Uint8Array : size === 2 ? Uint16Array : Uint32Array;
   const words = size / Unit.BYTES_PER_ELEMENT;
   const source = record.storage.bytes;
   const aligned = source.byteOffset % Unit.BYTES_PER_ELEMENT === 0 ? source : new Uint8Array(source);
