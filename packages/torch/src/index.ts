@@ -2,6 +2,7 @@
 
 export { type CustomFunction, customFunction, FunctionContext } from './autograd/function.ts';
 export { backward, type GradOptions, grad } from './autograd/grad.ts';
+export { GradScaler, GradScalerError, type GradScalerOptions } from './autograd/grad-scaler.ts';
 export { GradcheckError, type GradcheckOptions, gradcheck } from './autograd/gradcheck.ts';
 export {
   type AutocastOptions,

@@ -2,7 +2,7 @@
 
 export { Adagrad, type AdagradOptions } from './adagrad.ts';
 export { Adam, type AdamOptions, AdamW } from './adam.ts';
-export { clipGradNorm_, clipGradValue_, NonFiniteGradientError } from './clip.ts';
+export { type ClipGradNormOptions, clipGradNorm_, clipGradValue_, NonFiniteGradientError } from './clip.ts';
 export { ExponentialMovingAverage } from './ema.ts';
 export * as lrScheduler from './lr-scheduler.ts';
 export { Optimizer, type OptimizerSpec, type UpdateList } from './optimizer.ts';
