@@ -1,1 +1,25 @@
-export {};
+/** @file torchvision for TypeScript: models, operators, transforms, data sets. */
+
+export { DownloadError, type DownloadOptions, type DownloadProgress, downloadFile } from './download.ts';
+export * as models from './models/index.ts';
+export {
+  downloadWeights,
+  getModel,
+  getModelBuilder,
+  getModelInfo,
+  getModelWeights,
+  getWeight,
+  type ListModelsOptions,
+  listModels,
+  type ModelBuilder,
+  type ModelInfo,
+  type ModelOptions,
+  type ModelTask,
+  registerModel,
+  UnknownModelError,
+  type Weights,
+  type WeightsEnum,
+  WeightsNotDownloadedError,
+  type WeightsOption,
+} from './models/index.ts';
+export * as ops from './ops/index.ts';

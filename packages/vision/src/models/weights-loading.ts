@@ -1,0 +1,100 @@
+/** @file What a builder does with its `weights` option: find the file, fix the number of classes, build, load. */
+
+import { existsSync } from 'node:fs';
+import { ArgumentError, dispose, FileFormatError, load, loadSafetensors, type nn, scope, Tensor } from '@edgeai/torch';
+import { didYouMean } from '../suggest.ts';
+import { prescribe } from './utils.ts';
+import type { Weights, WeightsEnum, WeightsOption } from './weights.ts';
+import { requireCheckpoint } from './weights-files.ts';
+
+type Source = { readonly file: string; readonly entry: Weights | null };
+
+/**
+ * Builds a model and loads weights into it, if the options ask for any: an entry of `known` or its name, or a checkpoint file.
+ * With an entry, `numClasses` is its number of categories.
+ *
+ * @throws {ArgumentError} for an unknown entry, or a `numClasses` that contradicts it
+ * @throws {WeightsNotDownloadedError} when the entry is not on disk
+ * @throws {StateDictError} when a checkpoint does not fit
+ */
+export function withWeights<Options extends { numClasses?: number }, M extends nn.AnyModule>(
+  known: WeightsEnum,
+  given: Options & { weights?: WeightsOption },
+  make: (options: Options) => M,
+): M {
+  const { weights, ...rest } = given;
+  // TypeScript does not see that what is left of `Options & { weights }` is `Options`.
+  let options = rest as unknown as Options;
+  const source = sourceOf(known, weights);
+  if (source === null) return make(options);
+  if (source.entry !== null)
+    options = prescribe(options, 'numClasses', source.entry.meta.categories.length, source.entry.name);
+  const model = make(options);
+  try {
+    scope(() => {
+      const state = readStateDict(source.file);
+      model.loadStateDict(withCounters(state, model));
+      // Old checkpoints hold parameters, which no scope owns.
+      dispose(state);
+    });
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
+}
+
+function sourceOf(known: WeightsEnum, weights: WeightsOption): Source | null {
+  if (typeof weights !== 'string' || known.has(weights)) {
+    const entry = known.verify(weights);
+    return entry === null ? null : { file: requireCheckpoint(entry), entry };
+  }
+  if (!/[/\\]|\.(pth|pt|safetensors)$/.test(weights)) {
+    const names = ['DEFAULT', ...known.keys()];
+    const hint = didYouMean(weights.replace(/^.*\./, ''), names);
+    throw new ArgumentError(
+      'weights',
+      `Expected one of ${names.join(', ')} of ${known.enumName} or a checkpoint file for weights but received '${weights}'${hint}`,
+    );
+  }
+  if (!existsSync(weights)) throw new ArgumentError('weights', `There is no checkpoint file ${weights}`);
+  return { file: weights, entry: null };
+}
+
+/** Where training scripts keep the weights inside a checkpoint. */
+const NESTED = ['model', 'state_dict'];
+
+/**
+ * The tensors of a checkpoint file by key: a plain state dict, or one inside a training checkpoint. The prefix `module.` that
+ * data-parallel training puts before each key is taken away.
+ *
+ * @throws {FileFormatError} when the file holds no state dict
+ */
+export function readStateDict(path: string): nn.StateDict {
+  const content = path.endsWith('.safetensors') ? loadSafetensors(path) : load(path, { mapLocation: 'cpu' });
+  for (const candidate of [content, ...NESTED.map((key) => (isRecord(content) ? content[key] : undefined))]) {
+    if (!isRecord(candidate)) continue;
+    const entries = Object.entries(candidate);
+    if (entries.length === 0 || !entries.every(([, value]) => value instanceof Tensor)) continue;
+    const wrapped = entries.every(([key]) => key.startsWith('module.'));
+    return Object.fromEntries(
+      entries.map(([key, value]) => [wrapped ? key.slice('module.'.length) : key, value as Tensor]),
+    );
+  }
+  throw new FileFormatError(
+    `expected a state dict, also under ${NESTED.map((key) => `'${key}'`).join(' or ')}, but found none`,
+    path,
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Tensor);
+}
+
+/** Checkpoints from before PyTorch 0.4.1 lack the batch counters of batch norms; these then start at zero. */
+function withCounters(state: nn.StateDict, model: nn.AnyModule): nn.StateDict {
+  const counters = Object.entries(model.stateDict()).filter(
+    ([key]) => key.endsWith('.num_batches_tracked') && !Object.hasOwn(state, key),
+  );
+  return counters.length === 0 ? state : { ...state, ...Object.fromEntries(counters) };
+}

@@ -1,0 +1,14 @@
+/** @file The `ops` namespace: blocks and operators for vision networks. */
+
+export { type ActivationLayer, type LayerFactory, makeLayer, type NormLayer } from './layer-factory.ts';
+export {
+  Conv2dNormActivation,
+  Conv3dNormActivation,
+  type ConvNormActivationOptions,
+  MLP,
+  type MLPOptions,
+  Permute,
+  SqueezeExcitation,
+  type SqueezeExcitationOptions,
+} from './misc.ts';
+export { pipe, type Step } from './pipe.ts';
