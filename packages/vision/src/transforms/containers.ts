@@ -1,0 +1,130 @@
+/** @file Transforms made of transforms. */
+
+import { ArgumentError, nn, scope, type Tensor, tensor } from '@edgeai/torch';
+import { drawUnit } from './random.ts';
+
+/** Anything that makes an image of an image: a transform of this package, a network, a function. */
+export type Transform = (image: Tensor) => Tensor;
+
+/** One transform after the other. Intermediate images are released on the way. */
+export class Compose extends nn.Module<[Tensor], Tensor> {
+  readonly transforms: readonly Transform[];
+
+  constructor(transforms: readonly Transform[]) {
+    super();
+    this.transforms = checkTransforms(transforms);
+  }
+
+  forward(image: Tensor): Tensor {
+    let current = image;
+    for (const transform of this.transforms) current = scope(() => transform(current));
+    return current;
+  }
+
+  override toString(): string {
+    return `Compose(${list(this.transforms)})`;
+  }
+}
+
+/** All of the given transforms in order, or none, with probability `p`. */
+export class RandomApply extends nn.Module<[Tensor], Tensor> {
+  readonly transforms: readonly Transform[];
+  readonly p: number;
+
+  constructor(transforms: readonly Transform[], p = 0.5) {
+    super();
+    this.transforms = checkTransforms(transforms);
+    this.p = checkProbability(p);
+  }
+
+  forward(image: Tensor): Tensor {
+    // Not the other way round: torchvision skips where p < draw.
+    if (Math.fround(this.p) < drawUnit()) return image;
+    return this.transforms.reduce((current, transform) => scope(() => transform(current)), image);
+  }
+
+  override toString(): string {
+    return `RandomApply(p=${this.p}, ${list(this.transforms)})`;
+  }
+}
+
+/** Something that changes its arguments in kind: an image, or a batch and its targets. */
+type Step<Args extends unknown[], Out> = (...args: Args) => Out;
+
+/**
+ * One of the given transforms, drawn with the weights `p` (equal ones by default). Also of transforms of several arguments,
+ * such as {@link RandomMixup} and {@link RandomCutmix}.
+ *
+ * The draw comes from libtorch's generator, as in torchvision's v2 transforms (v1 uses Python's own).
+ */
+export class RandomChoice<Args extends unknown[] = [Tensor], Out = Tensor> extends nn.Module<Args, Out> {
+  readonly transforms: readonly Step<Args, Out>[];
+  /** Probabilities; they add up to 1. */
+  readonly p: readonly number[];
+
+  constructor(transforms: readonly Step<Args, Out>[], options: { p?: readonly number[] } = {}) {
+    super();
+    this.transforms = checkTransforms(transforms);
+    const weights = options.p ?? transforms.map(() => 1);
+    const sum = weights.reduce((a, b) => a + b, 0);
+    if (weights.length !== transforms.length || weights.some((w) => !(w >= 0)) || !(sum > 0)) {
+      throw new ArgumentError(
+        'p',
+        `Expected ${transforms.length} weights of at least 0 for p, one a transform, but received [${weights.join(', ')}]`,
+      );
+    }
+    this.p = weights.map((weight) => weight / sum);
+  }
+
+  forward(...args: Args): Out {
+    const index = scope(() =>
+      tensor([...this.p], { dtype: 'float32' })
+        .multinomial(1)
+        .item(),
+    );
+    return (this.transforms[index] as Step<Args, Out>)(...args);
+  }
+
+  override toString(): string {
+    return `RandomChoice(p=[${this.p.join(', ')}], ${list(this.transforms)})`;
+  }
+}
+
+/** A function as a transform, for printing. */
+export class Lambda extends nn.Module<[Tensor], Tensor> {
+  readonly fn: Transform;
+
+  constructor(fn: Transform) {
+    super();
+    this.fn = fn;
+  }
+
+  forward(image: Tensor): Tensor {
+    return this.fn(image);
+  }
+}
+
+/** @internal @throws {ArgumentError} for a probability outside 0 … 1 */
+export function checkProbability(p: number): number {
+  if (typeof p !== 'number' || !(p >= 0 && p <= 1))
+    throw ArgumentError.expected('p', 'a probability between 0 and 1', p);
+  return p;
+}
+
+function checkTransforms<T>(transforms: readonly T[]): readonly T[] {
+  if (!Array.isArray(transforms) || transforms.some((transform) => typeof transform !== 'function')) {
+    throw ArgumentError.expected('transforms', 'an array of transforms', transforms);
+  }
+  return transforms;
+}
+
+function list(transforms: readonly unknown[]): string {
+  const lines = transforms.map((transform) =>
+    transform instanceof nn.Module ? transform.toString() : nameOf(transform),
+  );
+  return `[\n  ${lines.join(',\n').replaceAll('\n', '\n  ')}\n]`;
+}
+
+function nameOf(transform: unknown): string {
+  return (transform as { name?: string }).name || 'function';
+}

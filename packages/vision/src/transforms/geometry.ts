@@ -1,0 +1,69 @@
+/** @file Transforms that always move pixels the same way: resize, centre crop, pad. */
+
+import { nn, type Tensor } from '@edgeai/torch';
+import { centerCrop, type PadOptions, pad } from './functional/geometry.ts';
+import { type ResizeOptions, resize } from './functional/resize.ts';
+import { type Padding, pairOf, type Size, sidesOf } from './size.ts';
+
+/**
+ * Resizes: to [height, width], or so that the shorter side gets the given length. uint8 images are resized with Pillow's
+ * arithmetic, see {@link ResizeOptions}.
+ */
+export class Resize extends nn.Module<[Tensor], Tensor> {
+  readonly size: Size;
+  readonly options: ResizeOptions;
+
+  constructor(size: Size, options: ResizeOptions = {}) {
+    super();
+    pairOf(size);
+    this.size = size;
+    this.options = options;
+  }
+
+  forward(image: Tensor): Tensor {
+    return resize(image, this.size, this.options);
+  }
+
+  override extraRepr(): string {
+    return `size=${this.size}, interpolation=${this.options.interpolation ?? 'bilinear'}`;
+  }
+}
+
+/** The middle of the image, padded with zeros where the image is smaller. */
+export class CenterCrop extends nn.Module<[Tensor], Tensor> {
+  readonly size: readonly [number, number];
+
+  constructor(size: Size) {
+    super();
+    this.size = pairOf(size);
+  }
+
+  forward(image: Tensor): Tensor {
+    return centerCrop(image, this.size);
+  }
+
+  override extraRepr(): string {
+    return `size=${this.size}`;
+  }
+}
+
+/** Adds pixels at the sides: one number, [x, y] or [left, top, right, bottom]. */
+export class Pad extends nn.Module<[Tensor], Tensor> {
+  readonly padding: Padding;
+  readonly options: PadOptions;
+
+  constructor(padding: Padding, options: PadOptions = {}) {
+    super();
+    sidesOf(padding);
+    this.padding = padding;
+    this.options = options;
+  }
+
+  forward(image: Tensor): Tensor {
+    return pad(image, this.padding, this.options);
+  }
+
+  override extraRepr(): string {
+    return `padding=${this.padding}, mode=${this.options.paddingMode ?? 'constant'}`;
+  }
+}

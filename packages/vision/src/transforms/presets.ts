@@ -1,0 +1,90 @@
+/** @file The preprocessing that weights were evaluated with, as one transform. */
+
+import { isFloatingPoint, nn, type Tensor } from '@edgeai/torch';
+import { centerCrop } from './functional/geometry.ts';
+import { type Backend, resize } from './functional/resize.ts';
+import { convertImageDtype, normalize } from './functional/values.ts';
+import type { Interpolation } from './pillow-filters.ts';
+import { pillowResize } from './pillow-resize.ts';
+import { cropPixels, isLargeByteImage, pixelsToTensor, withPixels } from './pixels.ts';
+import { getDimensions, pairOf, resizedSize, roundHalfEven, type Size } from './size.ts';
+
+/** Mean of ImageNet's training images, in 0 … 1. */
+export const IMAGENET_MEAN: readonly number[] = [0.485, 0.456, 0.406];
+/** Standard deviation of ImageNet's training images. */
+export const IMAGENET_STD: readonly number[] = [0.229, 0.224, 0.225];
+
+export interface ImageClassificationOptions {
+  cropSize: Size;
+  /** Length of the shorter side before cropping, or [height, width]. Default 256. */
+  resizeSize?: Size;
+  /** Default ImageNet's. */
+  mean?: readonly number[];
+  /** Default ImageNet's. */
+  std?: readonly number[];
+  /** Default 'bilinear'. */
+  interpolation?: Interpolation;
+  /** Default true. */
+  antialias?: boolean;
+  /** Default: Pillow's arithmetic for uint8 images. */
+  backend?: Backend;
+}
+
+/**
+ * Resize, centre crop, conversion to float32, normalisation.
+ *
+ * Takes a uint8 or float image [channels, height, width], or a batch of them; gives float32 of the crop's size.
+ */
+export class ImageClassification extends nn.Module<[Tensor], Tensor> {
+  readonly cropSize: readonly [number, number];
+  readonly resizeSize: Size;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  readonly interpolation: Interpolation;
+  readonly antialias: boolean | undefined;
+  readonly backend: Backend | undefined;
+
+  constructor(options: ImageClassificationOptions) {
+    super();
+    this.cropSize = pairOf(options.cropSize, 'cropSize');
+    this.resizeSize = options.resizeSize ?? 256;
+    pairOf(this.resizeSize, 'resizeSize');
+    this.mean = options.mean ?? IMAGENET_MEAN;
+    this.std = options.std ?? IMAGENET_STD;
+    this.interpolation = options.interpolation ?? 'bilinear';
+    this.antialias = options.antialias;
+    this.backend = options.backend;
+  }
+
+  forward(image: Tensor): Tensor {
+    return this.#forwardPixels(image) ?? this.#forwardTensor(image);
+  }
+
+  #forwardTensor(image: Tensor): Tensor {
+    const { interpolation, antialias, backend } = this;
+    const cropped = centerCrop(resize(image, this.resizeSize, { interpolation, antialias, backend }), this.cropSize);
+    const converted = isFloatingPoint(cropped.dtype) ? cropped : convertImageDtype(cropped, 'float32');
+    return normalize(converted, this.mean, this.std);
+  }
+
+  /** All steps on plain bytes, for the usual case: a large image, Pillow's arithmetic, a crop that fits. */
+  #forwardPixels(image: Tensor): Tensor | undefined {
+    if (!isLargeByteImage(image) || this.antialias === false || this.backend === 'tensor') return undefined;
+    const { channels, height, width } = getDimensions(image);
+    const [h, w] = resizedSize(height, width, this.resizeSize);
+    const [cropHeight, cropWidth] = this.cropSize;
+    if (h < cropHeight || w < cropWidth || this.mean.length !== channels || this.std.length !== channels)
+      return undefined;
+    // Left to normalize(), which says what is wrong.
+    if (this.std.some((value) => Math.fround(value) === 0)) return undefined;
+    return withPixels(image, (pixels) => {
+      const resized = pillowResize(pixels, h, w, this.interpolation);
+      const [top, left] = [roundHalfEven((h - cropHeight) / 2), roundHalfEven((w - cropWidth) / 2)];
+      return pixelsToTensor(cropPixels(resized, top, left, cropHeight, cropWidth), this.mean, this.std);
+    });
+  }
+
+  override extraRepr(): string {
+    return `cropSize=${this.cropSize}, resizeSize=${this.resizeSize}, mean=[${this.mean.join(', ')}], std=[${this.std.join(', ')}], interpolation=${this.interpolation}`;
+  }
+}
