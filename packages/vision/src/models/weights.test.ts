@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { ArgumentError, expectNoLeaks, nn, save, scope } from '@edgeai/torch';
+import { ArgumentError, expectNoLeaks, nn, save, saveSafetensors, scope } from '@edgeai/torch';
 import {
   checkpointFolder,
   checkpointPath,
@@ -136,7 +136,12 @@ test('checkpoint files: plain, nested, data-parallel, without batch counters, sa
     'old.pth': old,
   };
   const wanted = model.conv.weight.toArray();
+  saveSafetensors(state, join(folder, 'plain.safetensors'));
   await expectNoLeaks(() => {
+    {
+      using loaded = load(join(folder, 'plain.safetensors'));
+      assert.deepEqual(loaded.conv.weight.toArray(), wanted);
+    }
     for (const [name, content] of Object.entries(files)) {
       save(content, join(folder, name));
       using loaded = load(join(folder, name));
