@@ -3,8 +3,9 @@
     python3 scripts/make-nn-fixtures.py
 
 For every case: seed 0, construct; seed 1, draw the inputs; seed 2, run forward (in evaluation mode after one training pass
-where `eval` is set); seed 3, draw a gradient and run backward. The cases in src/nn/{layers,activations,losses}.test.ts have the
-same names and do the same. Dropout is not among them: its random numbers depend on whether libtorch was built with MKL.
+where `eval` is set); seed 3, draw a gradient and run backward. The cases in src/nn/{layers,activations,losses}.test.ts have
+the same names and do the same. Dropout and Gumbel softmax are not among them: their random numbers depend on whether
+libtorch was built with MKL.
 """
 
 import json
@@ -12,7 +13,9 @@ import pathlib
 import warnings
 
 import torch
+import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 warnings.filterwarnings('ignore')
 FIXTURES = pathlib.Path(__file__).parent.parent / 'src/nn/fixtures'
@@ -233,6 +236,62 @@ case('gaussianNll', lambda: nn.GaussianNLLLoss(full=True), R(4, 5), N(4, 5), P(4
 case('ctc', lambda: nn.CTCLoss(zero_infinity=True), L(6, 2, 3), K([[1, 2, 1], [2, 2, 0]]), K([6, 5]), K([3, 2]))
 
 
+# Initialisation: each fills a tensor after seed 0.
+INIT = {
+    'uniform': lambda: nn.init.uniform_(torch.empty(5, 7), -0.3, 0.8),
+    'normal': lambda: nn.init.normal_(torch.empty(5, 7), 1.0, 0.5),
+    'constant': lambda: nn.init.constant_(torch.empty(5, 7), 0.1),
+    'eye': lambda: nn.init.eye_(torch.empty(5, 7)),
+    'dirac': lambda: nn.init.dirac_(torch.empty(6, 2, 3, 5), groups=3),
+    'xavierUniform': lambda: nn.init.xavier_uniform_(torch.empty(5, 7, 3), gain=1.5),
+    'xavierNormal': lambda: nn.init.xavier_normal_(torch.empty(5, 7, 3)),
+    'kaimingUniform': lambda: nn.init.kaiming_uniform_(torch.empty(5, 7, 3, 3), a=0.2),
+    'kaimingUniform fan out': lambda: nn.init.kaiming_uniform_(torch.empty(5, 7, 3, 3), mode='fan_out', nonlinearity='tanh'),
+    'kaimingNormal': lambda: nn.init.kaiming_normal_(torch.empty(5, 7, 3, 3), mode='fan_out', nonlinearity='relu'),
+    'truncNormal': lambda: nn.init.trunc_normal_(torch.empty(50, 7), std=0.02),
+    'truncNormal cut': lambda: nn.init.trunc_normal_(torch.empty(50, 7), 0.5, 1.0, -1.0, 1.2),
+    'orthogonal': lambda: nn.init.orthogonal_(torch.empty(4, 3, 2), gain=1.3),
+    'orthogonal tall': lambda: nn.init.orthogonal_(torch.empty(7, 3)),
+}
+
+
+# Functions, called after seed 1.
+def fused(conv, bn, fuse):
+    for tensor in (bn.running_mean, bn.weight.data, bn.bias.data):
+        tensor.normal_()
+    bn.running_var.uniform_(0.5, 2)
+    result = fuse(conv.eval(), bn.eval())
+    return result.weight, result.bias
+
+
+FUNCTIONAL = {
+    'interpolate aa': lambda: F.interpolate(torch.randn(1, 2, 9, 9), scale_factor=0.4, mode='bilinear', antialias=True),
+    'interpolate aa bicubic': lambda: F.interpolate(torch.randn(1, 2, 9, 9), size=(4, 5), mode='bicubic', antialias=True),
+    'interpolate nearest down': lambda: F.interpolate(torch.randn(1, 2, 9, 9), scale_factor=0.7),
+    'interpolate nearest recomputed': lambda: F.interpolate(torch.randn(1, 2, 9, 9), scale_factor=0.7, recompute_scale_factor=True),
+    'interpolate bicubic aligned': lambda: F.interpolate(torch.randn(1, 2, 9, 9), size=5, mode='bicubic', align_corners=True),
+    'pad circular': lambda: F.pad(torch.randn(1, 2, 4, 5), (1, 2, 3, 0), mode='circular'),
+    'pad circular 3d': lambda: F.pad(torch.randn(1, 2, 3, 4, 5), (1, 0, 2, 1, 0, 1), mode='circular'),
+    'pad reflect unbatched': lambda: F.pad(torch.randn(2, 4, 5), (1, 2, 3, 0), mode='reflect'),
+    'pad constant of one dimension': lambda: F.pad(torch.randn(2, 4, 5), (1, -2), value=7.0),
+    'gridSample': lambda: F.grid_sample(torch.randn(2, 3, 5, 5), torch.rand(2, 4, 4, 2) * 3 - 1.5, align_corners=False),
+    'gridSample bicubic': lambda: F.grid_sample(torch.randn(2, 3, 5, 5), torch.rand(2, 4, 4, 2) * 3 - 1.5, 'bicubic', 'reflection', True),
+    'gridSample nearest 3d': lambda: F.grid_sample(torch.randn(1, 2, 3, 4, 5), torch.rand(1, 2, 2, 2, 3) * 3 - 1.5, 'nearest', 'border', False),
+    'affineGrid': lambda: F.affine_grid(torch.randn(2, 2, 3), (2, 3, 4, 5), align_corners=False),
+    'affineGrid 3d': lambda: F.affine_grid(torch.randn(1, 3, 4), (1, 3, 2, 4, 5), align_corners=True),
+    'normalize': lambda: F.normalize(torch.randn(3, 4, 5)),
+    'normalize by rows': lambda: F.normalize(torch.randn(3, 4, 5), p=1.0, dim=-1),
+    'unfold': lambda: F.unfold(torch.randn(1, 2, 6, 6), 3, padding=1, stride=2),
+    'maxUnpool1d': lambda: F.max_unpool1d(*F.max_pool1d(torch.randn(2, 3, 9), 2, return_indices=True), 2, output_size=(9,)),
+    'maxUnpool3d': lambda: F.max_unpool3d(*F.max_pool3d(torch.randn(1, 2, 4, 4, 4), 2, return_indices=True), 2),
+    'softmax in double': lambda: F.softmax(torch.randn(4, 5), 0, dtype=torch.float64),
+    'fuseConvBnEval': lambda: fused(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), fuse_conv_bn_eval),
+    'fuseConvBnEval with bias': lambda: fused(nn.Conv1d(3, 4, 3), nn.BatchNorm1d(4, eps=1e-3), fuse_conv_bn_eval),
+    'fuseConvBnEval transposed': lambda: fused(nn.ConvTranspose2d(3, 4, 3), nn.BatchNorm2d(4), lambda c, b: fuse_conv_bn_eval(c, b, transpose=True)),
+    'fuseLinearBnEval': lambda: fused(nn.Linear(3, 4), nn.BatchNorm1d(4), fuse_linear_bn_eval),
+}
+
+
 def significant(value):
     return float(f'{float(value):.8g}')
 
@@ -252,6 +311,11 @@ def bits(tensor):
     return int(tensor.detach().contiguous().flatten().view(torch.int32).long().sum()) % 2**32
 
 
+def drawn_normally(module, name):
+    """Normal numbers pass through logarithms and cosines, which differ in the last bit from one processor to another."""
+    return isinstance(module, nn.Embedding) or name in ('bias_k', 'bias_v')
+
+
 def first(result):
     return result[0] if isinstance(result, tuple) else result
 
@@ -261,7 +325,8 @@ def record(build, inputs, evaluate, options):
     module = build()
     entry = {
         'repr': repr(module).replace('NonDynamicallyQuantizableLinear', 'Linear'),
-        'initial': {k: bits(v) for k, v in module.named_parameters()},
+        'initial': {k: bits(v) for k, v in module.named_parameters() if not drawn_normally(module, k)},
+        'initialNormal': {k: summary(v) for k, v in module.named_parameters() if drawn_normally(module, k)},
     }
     torch.manual_seed(1)
     args = []
@@ -284,9 +349,22 @@ def record(build, inputs, evaluate, options):
     return entry
 
 
+def seeded(seed, function):
+    torch.manual_seed(seed)
+    return function()
+
+
+def write(name, entries):
+    lines = [f'{json.dumps(key)}:{json.dumps(value, separators=(",", ":"))}' for key, value in entries.items()]
+    (FIXTURES / f'{name}.json').write_text('{\n' + ',\n'.join(lines) + '\n}\n')
+    print(f'{name}: {len(entries)} cases')
+
+
 if __name__ == '__main__':
     FIXTURES.mkdir(exist_ok=True)
+    print(f'torch {torch.__version__}')
     for group_name, cases in CASES.items():
-        lines = [f'{json.dumps(name)}:{json.dumps(record(*case), separators=(",", ":"))}' for name, case in cases.items()]
-        (FIXTURES / f'{group_name}.json').write_text('{\n' + ',\n'.join(lines) + '\n}\n')
-        print(f'{group_name}: {len(cases)} cases with torch {torch.__version__}')
+        write(group_name, {name: record(*case) for name, case in cases.items()})
+    write('init', {name: {'bits': bits(x), **summary(x)} for name, f in INIT.items() for x in [seeded(0, f)]})
+    results = {name: seeded(1, f) for name, f in FUNCTIONAL.items()}
+    write('functional', {name: [summary(x) for x in (r if isinstance(r, tuple) else (r,))] for name, r in results.items()})

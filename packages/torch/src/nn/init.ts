@@ -2,10 +2,13 @@
 
 import { noGrad } from '../autograd/modes.ts';
 import { eye } from '../core/creation.ts';
+import { callOp, Operator } from '../core/dispatch.ts';
 import type { Generator } from '../core/generator.ts';
 import { scope } from '../core/scope.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { ArgumentError } from '../errors.ts';
+
+const QR = new Operator('aten::linalg_qr');
 
 /** What follows a layer; decides by how much its weights are scaled. */
 export type Nonlinearity =
@@ -195,7 +198,7 @@ export function orthogonal_(tensor: Tensor, gain = 1): Tensor {
   return noGrad(() =>
     scope(() => {
       const flat = tensor.newEmpty([rows, columns]).normal_(0, 1);
-      const [q, r] = (rows < columns ? flat.t() : flat).qr();
+      const [q, r] = callOp(QR, rows < columns ? flat.t() : flat) as [Tensor, Tensor];
       // The sign of R's diagonal makes the result uniform over all orthogonal matrices.
       const signed = q.mul(r.diag().sign());
       return tensor.copy_((rows < columns ? signed.t() : signed).reshape(shape)).mul_(gain);

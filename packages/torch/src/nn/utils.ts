@@ -1,11 +1,10 @@
 /** @file The `nn.utils` namespace: gradient clipping, parameters as one vector, and fusing batch norms into layers. */
 
 import { noGrad } from '../autograd/modes.ts';
-import { tensor } from '../core/creation.ts';
-import { cat, onesLike, stack, zerosLike } from '../core/generated/functions.ts';
+import { cat, onesLike, zerosLike } from '../core/generated/functions.ts';
 import { scope } from '../core/scope.ts';
-import { Tensor } from '../core/tensor.ts';
-import { ArgumentError, EdgeAIError } from '../errors.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { ArgumentError } from '../errors.ts';
 import type { BatchNorm } from './batchnorm.ts';
 import type { ConvNd } from './conv.ts';
 import { cloneModule } from './copy.ts';
@@ -13,61 +12,7 @@ import type { Linear } from './linear.ts';
 import type { Module } from './module.ts';
 import { Parameter } from './parameter.ts';
 
-/** One tensor, or several. */
-export type Tensors = Tensor | Iterable<Tensor>;
-
-function gradientsOf(parameters: Tensors): Tensor[] {
-  const list = parameters instanceof Tensor ? [parameters] : parameters;
-  return Array.from(list, ({ grad }) => grad).filter((grad) => grad !== null);
-}
-
-/** The norm of gradients is infinite or not a number, and the caller asked to be told. */
-export class NonFiniteGradientError extends EdgeAIError {
-  constructor(norm: number) {
-    super('NON_FINITE_GRADIENT', `The total norm of the gradients is ${norm}: they cannot be clipped`);
-  }
-}
-
-export interface ClipGradNormOptions {
-  /** Exponent of the norm; may be `Infinity`. Default 2. */
-  normType?: number;
-  /** Throw if the norm is infinite or not a number. Default `false`. */
-  errorIfNonfinite?: boolean;
-}
-
-/**
- * Scales gradients down, in place, so that their norm, taken over all of them together, is at most `maxNorm`.
- *
- * @returns the norm before
- * @throws {NonFiniteGradientError}
- */
-export function clipGradNorm_(parameters: Tensors, maxNorm: number, options: ClipGradNormOptions = {}): Tensor {
-  const { normType = 2, errorIfNonfinite = false } = options;
-  return scope(() =>
-    noGrad(() => {
-      const gradients = gradientsOf(parameters);
-      const [first] = gradients;
-      if (first === undefined) return tensor(0, { dtype: 'float32' });
-      const { device } = first;
-      const norms = stack(gradients.map((gradient) => gradient.norm(normType).to(device)));
-      const total = norms.norm(normType);
-      if (errorIfNonfinite && !total.isfinite().item()) throw new NonFiniteGradientError(total.item());
-      // Multiplied without looking whether it is 1, which would wait for the device.
-      const factor = total.add(1e-6).reciprocal().mul(maxNorm).clampMax(1);
-      for (const gradient of gradients) gradient.mul_(factor.to(gradient.device));
-      return total;
-    }),
-  );
-}
-
-/** Cuts gradients off, in place, at −clipValue and clipValue. */
-export function clipGradValue_(parameters: Tensors, clipValue: number): void {
-  scope(() =>
-    noGrad(() => {
-      for (const gradient of gradientsOf(parameters)) gradient.clamp_({ min: -clipValue, max: clipValue });
-    }),
-  );
-}
+export { type ClipGradNormOptions, clipGradNorm_, clipGradValue_, NonFiniteGradientError } from '../optim/clip.ts';
 
 /** All elements of several tensors one after the other. */
 export function parametersToVector(parameters: Iterable<Tensor>): Tensor {

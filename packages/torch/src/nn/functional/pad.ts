@@ -43,6 +43,9 @@ export function pad(input: Tensor, padding: readonly number[], options: PadOptio
     );
   }
   if (mode === 'constant') return callOp(constantPadNd$, input, padding, value) as Tensor;
+  if (mode !== 'reflect' && mode !== 'replicate' && mode !== 'circular') {
+    throw ArgumentError.expected('mode', "'constant', 'reflect', 'replicate' or 'circular'", mode);
+  }
   const spatial = padding.length / 2;
   if (spatial < 1 || spatial > 3 || (input.ndim !== spatial + 1 && input.ndim !== spatial + 2)) {
     throw new ArgumentError(
@@ -50,16 +53,9 @@ export function pad(input: Tensor, padding: readonly number[], options: PadOptio
       `Mode '${mode}' pads 1 to 3 spatial dimensions of (C, …) or (N, C, …); received ${padding.length} paddings for shape [${input.shape.join(', ')}]`,
     );
   }
-  switch (mode) {
-    case 'reflect':
-      return callOp(REFLECTION[spatial - 1] ?? reflectionPad1d$, input, padding) as Tensor;
-    case 'replicate':
-      return callOp(REPLICATION[spatial - 1] ?? replicationPad1d$, input, padding) as Tensor;
-    case 'circular':
-      return scope(() => padCircular(input, padding));
-    default:
-      throw ArgumentError.expected('mode', "'constant', 'reflect', 'replicate' or 'circular'", mode);
-  }
+  if (mode === 'circular') return scope(() => padCircular(input, padding));
+  const operators = mode === 'reflect' ? REFLECTION : REPLICATION;
+  return callOp(operators[spatial - 1] ?? operators[0], input, padding) as Tensor;
 }
 
 /** Each dimension continues with its own other end. */

@@ -93,7 +93,7 @@ export function affineGrid(theta: Tensor, size: readonly number[], options: { al
   if ((spatial !== 2 && spatial !== 3) || shape.length !== 3 || shape[1] !== spatial || shape[2] !== spatial + 1) {
     throw new ArgumentError(
       'theta',
-      `Expected (N, 2, 3) for a size of 4 or (N, 3, 4) for a size of 5 but received shape [${shape.join(', ')}] for size [${size.join(', ')}]`,
+      `Expected theta of shape (N, 2, 3) for a size of 4 or (N, 3, 4) for a size of 5 but received shape [${shape.join(', ')}] for size [${size.join(', ')}]`,
     );
   }
   return callOp(affineGridGenerator$, theta, size, options.alignCorners ?? false) as Tensor;
