@@ -1,1 +1,29 @@
-export {};
+/** @file ONNX: export a network, verify the file in onnxruntime, read files. */
+
+export { checkModel } from './check.ts';
+export { exportableOperators } from './emit/index.ts';
+export { ExportMismatchError, InvalidModelError, OnnxRuntimeMissingError, UnsupportedOperatorError } from './errors.ts';
+export { type ExportedModel, type ExportMetadata, type ExportOptions, exportOnnx } from './export.ts';
+export {
+  type AttributeProto,
+  AttributeType,
+  DataType,
+  type Dimension,
+  type FunctionProto,
+  type GraphProto,
+  type Int64,
+  type ModelProto,
+  type NodeProto,
+  type OperatorSetIdProto,
+  type SparseTensorProto,
+  type StringStringEntryProto,
+  type TensorAnnotation,
+  type TensorProto,
+  type TensorShapeProto,
+  type TypeProto,
+  type ValueInfoProto,
+} from './proto/onnx.ts';
+export { readOnnx, toTensor } from './read.ts';
+export { OnnxSession, type RuntimeOptions } from './runtime.ts';
+export { type OutputDifference, type VerifyOptions, type VerifyReport, verifyOnnx } from './verify.ts';
+export { type WriteOptions, writeOnnx } from './write.ts';

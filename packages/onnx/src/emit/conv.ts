@@ -1,0 +1,65 @@
+/** @file Convolutions and transposed convolutions. */
+
+import type { EmitterTable, Lowering } from '../lowering.ts';
+
+/** Spatial dimensions; a sample without a batch dimension is not told apart by ONNX. */
+function spatial(call: Lowering): number {
+  const rank = call.rank('weight') - 2;
+  if (call.rank('input') !== rank + 2)
+    throw call.unsupported('the input has no batch dimension; add one with unsqueeze(0)');
+  return rank;
+}
+
+/** Begin and end padding of each spatial dimension. */
+function pads(call: Lowering, rank: number, kernel: readonly number[], dilation: readonly number[]): number[] {
+  const given = call.argument('padding');
+  if (given === 'valid') return Array.from({ length: 2 * rank }, () => 0);
+  if (given === 'same') {
+    const total = kernel.map((size, i) => (dilation[i] ?? 1) * (size - 1));
+    // The odd element goes to the end.
+    const begin = total.map((size) => Math.floor(size / 2));
+    return [...begin, ...total.map((size, i) => size - (begin[i] ?? 0))];
+  }
+  const both = call.ints('padding', rank);
+  return [...both, ...both];
+}
+
+function convolution(call: Lowering): string {
+  const rank = spatial(call);
+  const kernel = call.meta('weight').shape.slice(2);
+  const dilations = call.ints('dilation', rank);
+  const inputs = [call.tensor('input'), call.tensor('weight'), call.optionalTensor('bias')];
+  return call.op('Conv', inputs, {
+    dilations,
+    group: call.number('groups'),
+    kernel_shape: kernel,
+    pads: pads(call, rank, kernel, dilations),
+    strides: call.ints('stride', rank),
+  });
+}
+
+function transposedConvolution(call: Lowering): string {
+  const rank = spatial(call);
+  const kernel = call.meta('weight').shape.slice(2);
+  const padding = call.ints('padding', rank);
+  const extra = call.ints('output_padding', rank);
+  const inputs = [call.tensor('input'), call.tensor('weight'), call.optionalTensor('bias')];
+  return call.op('ConvTranspose', inputs, {
+    dilations: call.ints('dilation', rank),
+    group: call.number('groups'),
+    kernel_shape: kernel,
+    output_padding: extra.some((size) => size > 0) ? extra : undefined,
+    pads: [...padding, ...padding],
+    strides: call.ints('stride', rank),
+  });
+}
+
+export const convolutions: EmitterTable = {
+  conv1d: convolution,
+  conv2d: convolution,
+  conv3d: convolution,
+  conv_transpose1d: transposedConvolution,
+  conv_transpose2d: transposedConvolution,
+  conv_transpose3d: transposedConvolution,
+  convolution: (call) => (call.bool('transposed') ? transposedConvolution(call) : convolution(call)),
+};
