@@ -1,7 +1,7 @@
 /** @file The registry of models: builders by name, what they take and which weights exist. All tasks and packages use it. */
 
 import { ArgumentError, EdgeAIError, type nn } from '@edgeai/torch';
-import { didYouMean } from '../suggest.ts';
+import { didYouMean } from '@edgeai/torch/suggest';
 import type { Weights, WeightsEnum, WeightsOption } from './weights.ts';
 
 /** What a model is made for. */

@@ -1,8 +1,17 @@
 /** @file What a builder does with its `weights` option: find the file, fix the number of classes, build, load. */
 
 import { existsSync } from 'node:fs';
-import { ArgumentError, dispose, FileFormatError, load, loadSafetensors, type nn, scope, Tensor } from '@edgeai/torch';
-import { didYouMean } from '../suggest.ts';
+import {
+  ArgumentError,
+  dispose,
+  FileFormatError,
+  load,
+  loadSafetensors,
+  type nn,
+  scope,
+  unwrapStateDict,
+} from '@edgeai/torch';
+import { didYouMean } from '@edgeai/torch/suggest';
 import { prescribe } from './utils.ts';
 import type { Weights, WeightsEnum, WeightsOption } from './weights.ts';
 import { requireCheckpoint } from './weights-files.ts';
@@ -33,7 +42,7 @@ export function withWeights<Options extends { numClasses?: number }, M extends n
   try {
     scope(() => {
       const state = readStateDict(source.file);
-      model.loadStateDict(withCounters(state, model));
+      model.loadStateDict(state);
       // Old checkpoints hold parameters, which no scope owns.
       dispose(state);
     });
@@ -61,9 +70,6 @@ function sourceOf(known: WeightsEnum, weights: WeightsOption): Source | null {
   return { file: weights, entry: null };
 }
 
-/** Where training scripts keep the weights inside a checkpoint. */
-const NESTED = ['model', 'state_dict'];
-
 /**
  * The tensors of a checkpoint file by key: a plain state dict, or one inside a training checkpoint. The prefix `module.` that
  * data-parallel training puts before each key is taken away.
@@ -72,29 +78,10 @@ const NESTED = ['model', 'state_dict'];
  */
 export function readStateDict(path: string): nn.StateDict {
   const content = path.endsWith('.safetensors') ? loadSafetensors(path) : load(path, { mapLocation: 'cpu' });
-  for (const candidate of [content, ...NESTED.map((key) => (isRecord(content) ? content[key] : undefined))]) {
-    if (!isRecord(candidate)) continue;
-    const entries = Object.entries(candidate);
-    if (entries.length === 0 || !entries.every(([, value]) => value instanceof Tensor)) continue;
-    const wrapped = entries.every(([key]) => key.startsWith('module.'));
-    return Object.fromEntries(
-      entries.map(([key, value]) => [wrapped ? key.slice('module.'.length) : key, value as Tensor]),
-    );
+  try {
+    return unwrapStateDict(content).state;
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    throw new FileFormatError(error.message, path, { cause: error });
   }
-  throw new FileFormatError(
-    `expected a state dict, also under ${NESTED.map((key) => `'${key}'`).join(' or ')}, but found none`,
-    path,
-  );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Tensor);
-}
-
-/** Checkpoints from before PyTorch 0.4.1 lack the batch counters of batch norms; these then start at zero. */
-function withCounters(state: nn.StateDict, model: nn.AnyModule): nn.StateDict {
-  const counters = Object.entries(model.stateDict()).filter(
-    ([key]) => key.endsWith('.num_batches_tracked') && !Object.hasOwn(state, key),
-  );
-  return counters.length === 0 ? state : { ...state, ...Object.fromEntries(counters) };
 }

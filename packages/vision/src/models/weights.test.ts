@@ -153,7 +153,7 @@ test('checkpoint files: plain, nested, data-parallel, without batch counters, sa
 test('a checkpoint that does not fit, or holds no weights, is refused and leaves nothing behind', async () => {
   await expectNoLeaks(() => {
     save({ epoch: 3 }, join(folder, 'empty.pth'));
-    assert.throws(() => load(join(folder, 'empty.pth')), /empty\.pth: expected a state dict/);
+    assert.throws(() => load(join(folder, 'empty.pth')), /empty\.pth: Expected tensors by name.*found: epoch/);
     scope(() => {
       using model = new Tiny();
       save(model.stateDict(), join(folder, 'two.pth'));

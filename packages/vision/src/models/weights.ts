@@ -1,7 +1,7 @@
 /** @file Weights: entries that describe a published checkpoint, grouped into one enum-like object a model. */
 
 import { ArgumentError, describeValue } from '@edgeai/torch';
-import { didYouMean } from '../suggest.ts';
+import { didYouMean } from '@edgeai/torch/suggest';
 
 /** How images become input for a classifier: resize the shorter side, crop the centre, scale to [0, 1], normalise. */
 export interface ClassificationPreset {
