@@ -18,7 +18,7 @@ export function scanImports(source) {
   const found = [];
   for (let at = 0; at < tokens.length; at++) {
     const token = tokens[at];
-    if (token?.type !== 'word' || tokens[at - 1]?.text === '.') continue;
+    if (token?.type !== 'word' || /^[.#]$/.test(tokens[at - 1]?.text ?? '')) continue;
     if (token.text === 'import' && tokens[at + 1]?.text === '(') {
       add(tokens[at + 2], 'dynamic');
     } else if (token.text === 'require' && tokens[at + 1]?.text === '(') {

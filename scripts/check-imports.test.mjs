@@ -115,7 +115,7 @@ test('the scanner sees every form of import and nothing in text', () => {
     "const l = /import 'no6'[/'\"`]/.test(x) ? 4 / 2 / 1 : 0;",
     "export const from = 'no7';",
     "export default 'no8';",
-    "object.import('no9');",
+    "object.import('no9'); this.#require('no10');",
     "import 'ten';",
   ].join('\n');
   assert.deepEqual(
