@@ -1,6 +1,8 @@
 /** @file torchvision for TypeScript: models, operators, transforms, data sets. */
 
+export * as datasets from './datasets/index.ts';
 export { DownloadError, type DownloadOptions, type DownloadProgress, downloadFile } from './download.ts';
+export * as io from './io/index.ts';
 export * as models from './models/index.ts';
 export {
   downloadWeights,
@@ -23,3 +25,4 @@ export {
   type WeightsOption,
 } from './models/index.ts';
 export * as ops from './ops/index.ts';
+export * as transforms from './transforms/index.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { tensor, zeros } from '../core/creation.ts';
+import { rand, tensor, zeros } from '../core/creation.ts';
+import { stack } from '../core/generated/functions.ts';
 import { scope } from '../core/scope.ts';
 import { expectNoLeaks } from '../runtime/memory.ts';
 import { defaultCollate } from './collate.ts';
@@ -66,6 +67,24 @@ describe('defaultCollate', () => {
       assert.throws(() => defaultCollate([[1], [1, 2]]), /different lengths/);
       assert.throws(() => defaultCollate([{ a: null }]), /Cannot collate null at 'a'/);
       assert.throws(() => defaultCollate([new Date()]), /type Date/);
+    }));
+
+  it('stacks large samples to the same batch', () =>
+    scope(() => {
+      for (const make of [
+        () => rand([3, 120, 100]),
+        () => rand([3, 120, 100]).gt(0.5),
+        () => rand([120, 100, 3]).permute([2, 0, 1]),
+        () => rand([3, 120, 100]).requiresGrad_(),
+      ]) {
+        const samples = [make(), make(), make()];
+        const [batch, expected] = [defaultCollate(samples), stack(samples)];
+        assert.deepEqual(
+          [batch.dtype, batch.shape, batch.requiresGrad],
+          [expected.dtype, expected.shape, expected.requiresGrad],
+        );
+        assert.ok(batch.equal(expected));
+      }
     }));
 
   it('leaves only the batch alive', () =>

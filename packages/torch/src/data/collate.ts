@@ -1,10 +1,10 @@
 /** @file How samples become a batch: tensors are stacked, numbers become tensors, structures are followed. */
 
 import { tensor } from '../core/creation.ts';
-import { stack } from '../core/generated/functions.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { TypedArray } from '../dtype.ts';
 import { ArgumentError, describeValue } from '../errors.ts';
+import { serialStack } from './serial-stack.ts';
 
 /** The type of a batch that `defaultCollate` makes of samples of type `T`. */
 export type Collated<T> = T extends Tensor | TypedArray | number | bigint | boolean
@@ -112,7 +112,7 @@ function stackTensors(tensors: readonly Tensor[], path: string): Tensor {
       `Cannot collate tensors of different shapes${at(path)}: the first is [${expected}], number ${tensors.indexOf(odd)} is [${odd.shape}]. Resize or crop the samples to one size, or give a collateFn`,
     );
   }
-  return stack(tensors);
+  return serialStack(tensors);
 }
 
 function collateArrays(arrays: readonly unknown[][], path: string): unknown[] {
