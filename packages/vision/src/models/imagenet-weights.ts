@@ -16,7 +16,12 @@ export const recipes = {
   fixRes: 'https://github.com/pytorch/vision/issues/3995#new-recipe-with-fixres',
   /** The same with tuned regularisation. */
   regularised: 'https://github.com/pytorch/vision/issues/3995#new-recipe-with-reg-tuning',
+  /** Weakly supervised training on hashtags. */
+  swag: 'https://github.com/facebookresearch/SWAG',
 } as const;
+
+/** The licence of the weights that were trained on hashtags; it excludes commercial use. */
+export const SWAG_LICENSE = 'https://github.com/facebookresearch/SWAG/blob/main/LICENSE';
 
 export interface ImageNetWeights {
   /** File name; the eight hexadecimal digits in it begin the file's SHA-256. */
@@ -26,14 +31,17 @@ export interface ImageNetWeights {
   ops: number;
   /** MB. */
   fileSize: number;
-  /** Top-1 and top-5 accuracy in percent. */
-  accuracy: readonly [number, number];
+  /** Top-1 and top-5 accuracy in percent. Left out where the checkpoint was not trained to classify. */
+  accuracy?: readonly [number, number];
   recipe: string;
   docs: string;
   cropSize?: number;
   resizeSize?: number;
   interpolation?: 'bilinear' | 'bicubic';
   minSize?: readonly [number, number];
+  mean?: readonly [number, number, number];
+  std?: readonly [number, number, number];
+  license?: string;
 }
 
 /** A checkpoint trained on ImageNet-1K. */
@@ -45,19 +53,20 @@ export function imageNet(given: ImageNetWeights): Omit<Weights, 'name'> {
       kind: 'classification',
       cropSize: given.cropSize ?? 224,
       resizeSize: given.resizeSize ?? 256,
-      mean: [0.485, 0.456, 0.406],
-      std: [0.229, 0.224, 0.225],
+      mean: given.mean ?? [0.485, 0.456, 0.406],
+      std: given.std ?? [0.229, 0.224, 0.225],
       interpolation: given.interpolation ?? 'bilinear',
     },
     meta: {
-      categories: imagenetCategories,
+      categories: accuracy === undefined ? [] : imagenetCategories,
       numParams,
       minSize,
       recipe,
-      metrics: { 'ImageNet-1K': { 'acc@1': accuracy[0], 'acc@5': accuracy[1] } },
+      metrics: accuracy === undefined ? {} : { 'ImageNet-1K': { 'acc@1': accuracy[0], 'acc@5': accuracy[1] } },
       ops,
       fileSize,
       docs,
+      ...(given.license === undefined ? {} : { license: given.license }),
     },
   };
 }
@@ -66,4 +75,8 @@ export function imageNet(given: ImageNetWeights): Omit<Weights, 'name'> {
 export const trainedWith = {
   paper: 'Trained from scratch with a plain recipe; close to the results of the paper.',
   improved: 'Trained with a longer schedule and stronger augmentation; better than the paper.',
+  ported: "The weights of the paper's authors, ported.",
+  swagEndToEnd: 'Pre-trained on the hashtags of images (SWAG), then fine-tuned as a whole on ImageNet-1K.',
+  swagLinear: 'Pre-trained on the hashtags of images (SWAG) and frozen, with a linear classifier for ImageNet-1K.',
+  features: "Convolutions of the paper's authors, for use in detectors; the classifier is not usable.",
 } as const;

@@ -17,7 +17,7 @@ export interface ClassificationPreset {
 export type TransformPreset = ClassificationPreset;
 
 export interface WeightsMeta {
-  /** Class names by class index. */
+  /** Class names by class index; none where the checkpoint was not trained to classify. */
   readonly categories: readonly string[];
   readonly numParams: number;
   /** Smallest input that the network takes, height and width in pixels. */
@@ -32,6 +32,8 @@ export interface WeightsMeta {
   readonly fileSize: number;
   /** One sentence on how the weights came about. */
   readonly docs: string;
+  /** Address of the licence, where it is another one than this package's. */
+  readonly license?: string;
 }
 
 /** One published checkpoint. */

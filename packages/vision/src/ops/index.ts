@@ -1,6 +1,8 @@
 /** @file The `ops` namespace: blocks and operators for vision networks. */
 
+export { checkpoint } from './checkpoint.ts';
 export { type ActivationLayer, type LayerFactory, makeLayer, type NormLayer } from './layer-factory.ts';
+export { LayerNorm2d } from './layer-norm.ts';
 export {
   Conv2dNormActivation,
   Conv3dNormActivation,
@@ -12,3 +14,4 @@ export {
   type SqueezeExcitationOptions,
 } from './misc.ts';
 export { pipe, type Step } from './pipe.ts';
+export { StochasticDepth, type StochasticDepthMode, stochasticDepth } from './stochastic-depth.ts';
