@@ -1,5 +1,79 @@
 /** @file The `models` namespace: builders, network classes, weights, the registry. Importing it registers every model. */
 
+export { AlexNet, type AlexNetOptions, alexnet } from './alexnet.ts';
+export { AlexNet_Weights } from './alexnet-weights.ts';
+export { registerClassifier, type WithWeights } from './classifier.ts';
+export {
+  CNBlock,
+  type CNBlockConfig,
+  ConvNeXt,
+  type ConvNeXtOptions,
+  convnext_base,
+  convnext_large,
+  convnext_small,
+  convnext_tiny,
+} from './convnext.ts';
+export {
+  ConvNeXt_Base_Weights,
+  ConvNeXt_Large_Weights,
+  ConvNeXt_Small_Weights,
+  ConvNeXt_Tiny_Weights,
+} from './convnext-weights.ts';
+export {
+  DenseNet,
+  type DenseNetOptions,
+  densenet121,
+  densenet161,
+  densenet169,
+  densenet201,
+} from './densenet.ts';
+export {
+  DenseNet121_Weights,
+  DenseNet161_Weights,
+  DenseNet169_Weights,
+  DenseNet201_Weights,
+} from './densenet-weights.ts';
+export {
+  EfficientNet,
+  type EfficientNetBuilderOptions,
+  type EfficientNetOptions,
+  efficientnet_b0,
+  efficientnet_b1,
+  efficientnet_b2,
+  efficientnet_b3,
+  efficientnet_b4,
+  efficientnet_b5,
+  efficientnet_b6,
+  efficientnet_b7,
+  efficientnet_v2_l,
+  efficientnet_v2_m,
+  efficientnet_v2_s,
+} from './efficientnet.ts';
+export { efficientNetV1, efficientNetV2, type StageConfig } from './efficientnet-config.ts';
+export {
+  EfficientNet_B0_Weights,
+  EfficientNet_B1_Weights,
+  EfficientNet_B2_Weights,
+  EfficientNet_B3_Weights,
+  EfficientNet_B4_Weights,
+  EfficientNet_B5_Weights,
+  EfficientNet_B6_Weights,
+  EfficientNet_B7_Weights,
+  EfficientNet_V2_L_Weights,
+  EfficientNet_V2_M_Weights,
+  EfficientNet_V2_S_Weights,
+} from './efficientnet-weights.ts';
+export { GoogLeNet, type GoogLeNetOptions, type GoogLeNetOutputs, googlenet } from './googlenet.ts';
+export { GoogLeNet_Weights } from './googlenet-weights.ts';
+export { Inception3, type InceptionOptions, type InceptionOutputs, inception_v3 } from './inception.ts';
+export { Inception_V3_Weights } from './inception-weights.ts';
+export { MNASNet, type MNASNetOptions, mnasnet0_5, mnasnet0_75, mnasnet1_0, mnasnet1_3 } from './mnasnet.ts';
+export {
+  MNASNet0_5_Weights,
+  MNASNet0_75_Weights,
+  MNASNet1_0_Weights,
+  MNASNet1_3_Weights,
+} from './mnasnet-weights.ts';
 export {
   InvertedResidual,
   MobileNetV2,
@@ -8,6 +82,16 @@ export {
   mobilenet_v2,
 } from './mobilenetv2.ts';
 export { MobileNet_V2_Weights } from './mobilenetv2-weights.ts';
+export {
+  MobileNetV3,
+  type MobileNetV3BuilderOptions,
+  type MobileNetV3ConfigOptions,
+  type MobileNetV3Options,
+  mobileNetV3Config,
+  mobilenet_v3_large,
+  mobilenet_v3_small,
+} from './mobilenetv3.ts';
+export { MobileNet_V3_Large_Weights, MobileNet_V3_Small_Weights } from './mobilenetv3-weights.ts';
 export {
   getModel,
   getModelBuilder,
@@ -23,6 +107,43 @@ export {
   registerModel,
   UnknownModelError,
 } from './registry.ts';
+export {
+  RegNet,
+  type RegNetOptions,
+  regnet_x_1_6gf,
+  regnet_x_3_2gf,
+  regnet_x_8gf,
+  regnet_x_16gf,
+  regnet_x_32gf,
+  regnet_x_400mf,
+  regnet_x_800mf,
+  regnet_y_1_6gf,
+  regnet_y_3_2gf,
+  regnet_y_8gf,
+  regnet_y_16gf,
+  regnet_y_32gf,
+  regnet_y_128gf,
+  regnet_y_400mf,
+  regnet_y_800mf,
+} from './regnet.ts';
+export { type BlockParams, blockParams, type InitParams } from './regnet-params.ts';
+export {
+  RegNet_X_1_6GF_Weights,
+  RegNet_X_3_2GF_Weights,
+  RegNet_X_8GF_Weights,
+  RegNet_X_16GF_Weights,
+  RegNet_X_32GF_Weights,
+  RegNet_X_400MF_Weights,
+  RegNet_X_800MF_Weights,
+  RegNet_Y_1_6GF_Weights,
+  RegNet_Y_3_2GF_Weights,
+  RegNet_Y_8GF_Weights,
+  RegNet_Y_16GF_Weights,
+  RegNet_Y_32GF_Weights,
+  RegNet_Y_128GF_Weights,
+  RegNet_Y_400MF_Weights,
+  RegNet_Y_800MF_Weights,
+} from './regnet-weights.ts';
 export {
   BasicBlock,
   type BlockOptions,
@@ -54,7 +175,48 @@ export {
   Wide_ResNet50_2_Weights,
   Wide_ResNet101_2_Weights,
 } from './resnet-weights.ts';
+export {
+  channelShuffle,
+  ShuffleNetV2,
+  type ShuffleNetV2Options,
+  shufflenet_v2_x0_5,
+  shufflenet_v2_x1_0,
+  shufflenet_v2_x1_5,
+  shufflenet_v2_x2_0,
+} from './shufflenetv2.ts';
+export {
+  ShuffleNet_V2_X0_5_Weights,
+  ShuffleNet_V2_X1_0_Weights,
+  ShuffleNet_V2_X1_5_Weights,
+  ShuffleNet_V2_X2_0_Weights,
+} from './shufflenetv2-weights.ts';
+export { SqueezeNet, type SqueezeNetOptions, squeezenet1_0, squeezenet1_1 } from './squeezenet.ts';
+export { SqueezeNet1_0_Weights, SqueezeNet1_1_Weights } from './squeezenet-weights.ts';
 export { makeDivisible, prescribe } from './utils.ts';
+export {
+  makeLayers as makeVggLayers,
+  VGG,
+  type VGGLayers,
+  type VGGOptions,
+  vgg11,
+  vgg11_bn,
+  vgg13,
+  vgg13_bn,
+  vgg16,
+  vgg16_bn,
+  vgg19,
+  vgg19_bn,
+} from './vgg.ts';
+export {
+  VGG11_BN_Weights,
+  VGG11_Weights,
+  VGG13_BN_Weights,
+  VGG13_Weights,
+  VGG16_BN_Weights,
+  VGG16_Weights,
+  VGG19_BN_Weights,
+  VGG19_Weights,
+} from './vgg-weights.ts';
 export {
   type ClassificationPreset,
   defineWeights,
