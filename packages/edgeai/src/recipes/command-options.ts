@@ -51,10 +51,12 @@ function optionsFor(name: string, spec: OptionSpec<unknown>): Option[] {
     return [on.hideHelp(spec.default === true), off.hideHelp(spec.default !== true)];
   }
   const values = kind.allowed === undefined ? '' : ` One of: ${kind.allowed.join(', ')}.`;
+  const placeholder = kind.placeholder ?? 'value';
   const option = new Option(
-    `${names} <${kind.placeholder ?? 'value'}>`,
+    `${names} ${spec.bare === undefined ? `<${placeholder}>` : `[${placeholder}]`}`,
     `${spec.help}${values} ${describeDefault(spec)}`,
   );
+  if (spec.bare !== undefined) option.preset(spec.bare);
   if (kind.form === 'record') option.argParser(collect);
   return [option.helpGroup(heading)];
 }

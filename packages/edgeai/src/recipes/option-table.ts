@@ -17,6 +17,8 @@ export interface OptionSpec<T> {
   readonly short?: string;
   /** Another full name that is accepted, such as `wd` for `weight-decay`. */
   readonly alias?: string;
+  /** What the option means when it is given without a value (`--resume`); without this, a value is required. */
+  readonly bare?: string;
   /** Names that other tools use for this: not accepted, but understood well enough to suggest the right one. */
   readonly lookalikes?: readonly string[];
 }
@@ -47,7 +49,7 @@ export interface TaskDefinition<Table extends OptionTable> {
 }
 
 /** Writes an entry of a table; infers the value's type from its kind. */
-export function option<T>(kind: ValueKind<T>, spec: Omit<OptionSpec<T>, 'kind'>): OptionSpec<T> {
+export function option<T>(kind: ValueKind<T>, spec: Omit<OptionSpec<NoInfer<T>>, 'kind'>): OptionSpec<T> {
   return { kind, ...spec };
 }
 

@@ -1,8 +1,7 @@
 /** @file Reads a YAML recipe into checked values by option name; everything wrong with it becomes a problem with its line. */
 
+import { suggest } from '@edgeai/torch/suggest';
 import { isMap, isScalar, LineCounter, type Pair, parseDocument } from 'yaml';
-
-import { suggest } from '../suggest.ts';
 import { canonicalName, entriesOf, type OptionTable } from './option-table.ts';
 import { describeReceived, type Problem } from './problems.ts';
 import { checkValue } from './values.ts';

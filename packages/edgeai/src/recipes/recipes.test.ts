@@ -97,10 +97,13 @@ test('every recipe of the repository is right', () => {
   for (const name of all) {
     const file = join(recipes, name);
     const { task } = parse(readFileSync(file, 'utf8'));
-    assert.equal(task, name.split(/[\\/]/)[0], `${name}: recipes are in the folder of their task`);
+    const parts = name.split(/[\\/]/);
+    // The quick start is the one recipe that newcomers look for, so it lies on top.
+    if (parts.length > 1) assert.equal(task, parts[0], `${name}: recipes are in the folder of their task`);
+    else assert.equal(name, 'quickstart.yaml');
     assert.equal(task, classification.task, `${name}: no option table for this task`);
     const { config } = resolveRecipe(classification, { file, flags: { dataPath } });
-    assert.ok(name.includes(config.model), `${name} trains ${config.model}`);
+    assert.ok(parts.length === 1 || name.includes(config.model), `${name} trains ${config.model}`);
   }
 });
 
@@ -287,7 +290,7 @@ function anyConfig(): fc.Arbitrary<ClassificationConfig> {
     const candidates: fc.Arbitrary<unknown>[] = [
       fc.boolean(),
       fc.nat(),
-      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 20 }),
       fc.double({ noNaN: true, noDefaultInfinity: true, min: 0, max: 1 }),
       fc.constant(null),
       textValue,

@@ -16,6 +16,8 @@ import { readRecipe, unknownKey } from './read-recipe.ts';
 import { type Checked, checkFlag, checkSet, splitAssignment } from './values.ts';
 
 export interface RecipeInput {
+  /** Values in the place of defaults, by camelCase name: what a checkpoint says of itself. Names without an option are left out. */
+  base?: Readonly<Record<string, unknown>> | undefined;
   /** Path of a YAML recipe. */
   file?: string | undefined;
   /** `key=value` texts; later ones win. */
@@ -30,12 +32,12 @@ export interface ResolvedRecipe<Table extends OptionTable> {
 }
 
 /**
- * Resolves a recipe: defaults, then the file, then `sets`, then `flags`. Records (`model-option`) are joined key by key,
+ * Resolves a recipe: defaults, then `base`, then the file, then `sets`, then `flags`. Records (`model-option`) are joined key by key,
  * everything else is replaced. Throws a RecipeError with all problems at once; a UsageError where the file cannot be read.
  */
 export function resolveRecipe<Table extends OptionTable>(
   definition: TaskDefinition<Table>,
-  { file, sets = [], flags = {} }: RecipeInput,
+  { base = {}, file, sets = [], flags = {} }: RecipeInput,
 ): ResolvedRecipe<Table> {
   const table = definition.options;
   const values = new Map<string, unknown>();
@@ -54,6 +56,12 @@ export function resolveRecipe<Table extends OptionTable>(
 
   for (const [name, spec] of entriesOf(table)) put(name, spec.default, 'default');
 
+  const names = new Map(Object.keys(table).map((name) => [camelCase(name), name]));
+  for (const [key, value] of Object.entries(base)) {
+    const name = names.get(key);
+    if (name !== undefined && value !== undefined) take(name, checkFlag(table, name, value), 'default');
+  }
+
   let lines = new Map<string, number>();
   if (file !== undefined) {
     const recipe = readRecipe(readText(file), definition.task, table, file);
@@ -71,7 +79,6 @@ export function resolveRecipe<Table extends OptionTable>(
     if (read === undefined) problems.push({ ...unknownKey(table, assignment.key), source: 'set' });
     else take(read.name, read.checked, 'set');
   }
-  const names = new Map(Object.keys(table).map((name) => [camelCase(name), name]));
   for (const [key, given] of Object.entries(flags)) {
     if (given === undefined) continue;
     const name = names.get(key);

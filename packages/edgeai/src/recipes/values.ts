@@ -1,6 +1,6 @@
 /** @file Checks one value against its option, and reads the texts of flags and `--set` into values. */
 
-import { suggest } from '../suggest.ts';
+import { suggest } from '@edgeai/torch/suggest';
 import { readJson } from './kinds.ts';
 import { canonicalName, type OptionTable } from './option-table.ts';
 import { describeReceived, type Problem } from './problems.ts';

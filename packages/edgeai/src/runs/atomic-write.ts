@@ -14,7 +14,7 @@ function temporaryPath(path: string): string {
 
 /** True for the names that an interrupted replacement may have left behind. */
 export function isTemporary(name: string): boolean {
-  return /^\..+\.\d+\.\d+\.tmp$/.test(name);
+  return /^\..+\.\d+\.[0-9a-f]+\.tmp$/.test(name);
 }
 
 /** Makes a finished file's content durable. */

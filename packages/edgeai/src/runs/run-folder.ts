@@ -20,7 +20,7 @@ export type RunMode = 'new' | 'overwrite' | 'resume' | 'add';
 /** The files by which a folder is known to hold a run. */
 const RUN_FILES = ['recipe.yaml', 'metrics.jsonl', 'result.json', 'checkpoint.pth', 'best.pth'] as const;
 /** Further files of a run that a new one would mix with. */
-const OTHER_RUN_FILES = ['run.log', 'model.onnx', 'report.html'] as const;
+const OTHER_RUN_FILES = ['run.log', 'model.onnx', 'model.onnx.data', 'model.onnx.verify.json', 'report.html'] as const;
 
 const isEventFile = (name: string): boolean => name.startsWith('events.out.tfevents.');
 

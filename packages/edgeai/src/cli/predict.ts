@@ -1,0 +1,119 @@
+/** @file `edgeai predict`: one forward pass on arrays, or readable predictions for images. */
+
+import { statSync } from 'node:fs';
+import { extname } from 'node:path';
+import { Command, Option } from 'commander';
+
+import { describeSystemError, FailureError, UsageError } from '../errors.ts';
+import { renderBars } from './bars.ts';
+import { type CommandContext, columnsOf, print, printJson } from './context.ts';
+import { addModelOptions, collect, type ModelFlags, parseModelOptions, wholeNumber } from './model-options.ts';
+
+interface PredictFlags extends ModelFlags {
+  input: string[];
+  output?: string;
+  seed?: string;
+  trainMode?: boolean;
+  top: string;
+  device: string;
+  threads?: string;
+  json?: boolean;
+}
+
+export function predictCommand(context: CommandContext): Command {
+  const command = new Command('predict').description('run a model on images or arrays');
+  addModelOptions(command)
+    .addOption(
+      new Option('--input <path>', 'an image, a folder of images, or a .npy array; repeated for several')
+        .argParser(collect)
+        .makeOptionMandatory(),
+    )
+    .option(
+      '--output <path>',
+      'for arrays: the .npy file of the result, or the folder of several; for images: a JSON file',
+    )
+    .option('--seed <n>', 'seed of the initial weights, where none are given, and of other random numbers')
+    .option('--train-mode', 'for arrays: run as in training (batch statistics, dropout)')
+    .option('--top <k>', 'for images: how many classes to show', '5')
+    .option('--device <device>', 'where to compute: cpu, cuda or cuda:N', 'cpu')
+    .option('--threads <n>', 'threads that compute on the CPU')
+    .option('--json', 'for images: print as JSON')
+    .action((flags: PredictFlags) => run(flags, context));
+  return command;
+}
+
+async function run(flags: PredictFlags, context: CommandContext): Promise<void> {
+  const arrays = flags.input.filter((path) => extname(path).toLowerCase() === '.npy');
+  if (arrays.length > 0 && arrays.length < flags.input.length) {
+    throw new UsageError('--input: expected either arrays (.npy) or images but received both');
+  }
+  if (arrays.length > 0 && flags.output === undefined) {
+    throw new UsageError('--output is missing: expected the .npy file, or the folder, for the result');
+  }
+  if (arrays.length === 0 && flags.weights === undefined) {
+    throw new UsageError('--weights is missing: the predictions of an untrained model would mean nothing');
+  }
+  if (arrays.length === 0 && flags.trainMode === true) {
+    throw new UsageError('--train-mode: expected arrays (.npy) as the input but received images');
+  }
+  const options = {
+    seed: flags.seed === undefined ? null : wholeNumber('--seed', flags.seed),
+    threads: flags.threads === undefined ? null : wholeNumber('--threads', flags.threads),
+    top: wholeNumber('--top', flags.top),
+  };
+  for (const path of flags.input) requireReadable(path);
+  const [{ openModel }, { requireDevice }, torch] = await Promise.all([
+    import('../models/open-model.ts'),
+    import('../training/machine.ts'),
+    import('@edgeai/torch'),
+  ]);
+  requireDevice(flags.device);
+  if (options.threads !== null) torch.setNumThreads(options.threads);
+  const opened = await openModel({
+    model: flags.model,
+    modelOptions: parseModelOptions(flags.modelOption),
+    weights: flags.weights ?? null,
+    stateDictName: flags.weightsStateDictName,
+    seed: options.seed,
+    log: (message) => context.stderr.write(`${message}\n`),
+  });
+  opened.model.to(flags.device).train(flags.trainMode === true);
+  if (arrays.length > 0) {
+    const { predictArrays } = await import('../models/predict-arrays.ts');
+    const written = predictArrays(opened.model, arrays, flags.output ?? '', flags.device);
+    if (flags.json === true) printJson(context, written);
+    else for (const { path, shape } of written) print(context, `${path}  [${shape.join(', ')}]`);
+    return;
+  }
+  const { listImages, predictImages } = await import('../tasks/classification/predict.ts');
+  const found: object[] = [];
+  let failures = 0;
+  for await (const prediction of predictImages(opened, listImages(flags.input), options.top, flags.device)) {
+    if ('error' in prediction) {
+      failures++;
+      context.stderr.write(`${context.style('error', 'error:')} ${prediction.error}\n`);
+      continue;
+    }
+    found.push(prediction);
+    if (flags.json === true) continue;
+    const bars = prediction.predictions.map(({ label, score }) => ({ label, fraction: score }));
+    const text = renderBars(bars, Math.min(columnsOf(context.stdout), 100) - 2);
+    print(context, `${context.style('strong', prediction.file)}\n  ${text.replaceAll('\n', '\n  ')}`);
+  }
+  if (flags.json === true) printJson(context, found);
+  if (flags.output !== undefined) {
+    const { writeFileAtomic } = await import('../runs/atomic-write.ts');
+    writeFileAtomic(flags.output, `${JSON.stringify(found, null, 2)}\n`);
+  }
+  if (failures > 0)
+    throw new FailureError('BAD_IMAGE', `${failures} of ${failures + found.length} images could not be read`);
+}
+
+/** A path that is not there is found before a model is built. */
+function requireReadable(path: string): void {
+  try {
+    statSync(path);
+  } catch (error) {
+    throw new FailureError('CANNOT_READ', `--input ${path}: ${describeSystemError(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,70 @@
+/** @file What can be said about a model by building it: size, work, input, options, state-dict keys. */
+
+import { type nn, scope, zeros } from '@edgeai/torch';
+import { models } from '@edgeai/vision';
+
+import type { Json } from '../recipes/kinds.ts';
+import { countMacs } from './macs.ts';
+
+export interface ModelDescription {
+  name: string;
+  task: string;
+  /** Numbers in parameters (buffers not counted). */
+  params: number;
+  /** Multiply-accumulates of one input of `inputShape`. */
+  macs: number;
+  /** Shape of the (first) input with a batch of 1. */
+  inputShape: number[];
+  /** Shapes of all inputs, where there are several. */
+  inputShapes?: number[][];
+  /** Options of the constructor with their defaults. */
+  options: Readonly<Record<string, unknown>>;
+  weights: { name: string; metrics: string }[];
+  /** Shapes by key, in the order of the state dict. */
+  stateDict: Record<string, number[]>;
+}
+
+/** Builds the model with the given options and looks at it. Throws vision's UnknownModelError with the nearest names. */
+export function describeModel(name: string, options: Readonly<Record<string, Json>> = {}): ModelDescription {
+  const info = models.getModelInfo(name);
+  const model = models.getModel<nn.AnyModule>(name, options);
+  try {
+    const shapes = info.inputShapes.map((shape) => [...shape]);
+    const macs = scope(() =>
+      countMacs(
+        model,
+        shapes.map((shape) => zeros(shape)),
+      ),
+    );
+    const params = model.parameters().reduce((sum, parameter) => sum + parameter.numel(), 0);
+    const stateDict = Object.fromEntries(Object.entries(model.stateDict()).map(([key, { shape }]) => [key, shape]));
+    return {
+      name: name.toLowerCase(),
+      task: info.task,
+      params,
+      macs,
+      inputShape: shapes[0] ?? [],
+      ...(shapes.length > 1 ? { inputShapes: shapes } : {}),
+      options: info.defaultOptions,
+      weights: (info.weights?.entries() ?? []).map(({ name: full, meta }) => ({
+        name: full,
+        metrics: published(meta.metrics),
+      })),
+      stateDict,
+    };
+  } finally {
+    model.dispose();
+  }
+}
+
+/** `ImageNet-1K acc@1 71.878, acc@5 90.286`. */
+function published(metrics: models.WeightsMeta['metrics']): string {
+  return Object.entries(metrics)
+    .map(
+      ([data, figures]) =>
+        `${data} ${Object.entries(figures)
+          .map(([figure, value]) => `${figure} ${value}`)
+          .join(', ')}`,
+    )
+    .join('; ');
+}

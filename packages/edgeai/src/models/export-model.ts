@@ -1,0 +1,52 @@
+/** @file Exports a model as ONNX together with the proof that onnxruntime computes the same from the file. */
+
+import { statSync } from 'node:fs';
+import { exportOnnx, verifyOnnx } from '@edgeai/onnx';
+import { Generator, type nn, randn, type Tensor } from '@edgeai/torch';
+
+import type { TaskFacts } from '../training/task.ts';
+
+export interface ExportRequest {
+  /** The file to write. */
+  path: string;
+  opset: number;
+  dynamicBatch: boolean;
+  /** Stored in the file, so that whoever has only it knows classes and preprocessing; null where nothing is known. */
+  facts: TaskFacts | null;
+}
+
+/** What was written and how well it agrees; also in `<path>.verify.json`. */
+export interface ExportReport {
+  path: string;
+  bytes: number;
+  opset: number;
+  dynamicBatch: boolean;
+  /** Largest absolute difference between onnxruntime and the model. */
+  maxDifference: number;
+  /** Largest relative difference of an output, as a vector. */
+  relativeDifference: number;
+  /** How many inputs were compared. */
+  checkedInputs: number;
+}
+
+/**
+ * Writes `model`, in evaluation mode, and compares the file with it on every one of `samples`, each an array of the model's
+ * arguments; the first gives the shapes. Throws onnx's ExportMismatchError where they do not agree.
+ */
+export async function exportVerified(
+  model: nn.AnyModule,
+  samples: readonly (readonly Tensor[])[],
+  { path, opset, dynamicBatch, facts }: ExportRequest,
+): Promise<ExportReport> {
+  const metadata = facts === null ? {} : { ...facts };
+  const { dataPath } = exportOnnx(model, samples[0] ?? [], { path, opset, dynamicBatch, metadata });
+  const { maxAbs, relL2, samples: checkedInputs } = await verifyOnnx(path, model, samples);
+  const bytes = statSync(path).size + (dataPath === undefined ? 0 : statSync(dataPath).size);
+  return { path, bytes, opset, dynamicBatch, maxDifference: maxAbs, relativeDifference: relL2, checkedInputs };
+}
+
+/** A few samples of normally distributed numbers, for models whose data is not at hand. The default generator is not touched. */
+export function randomSamples(shapes: readonly (readonly number[])[], count = 3): Tensor[][] {
+  const generator = new Generator({ seed: 0 });
+  return Array.from({ length: count }, () => shapes.map((shape) => randn([...shape], { generator })));
+}

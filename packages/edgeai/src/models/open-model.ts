@@ -1,0 +1,71 @@
+/** @file Builds the model that a command names, with its options and weights; checkpoints of this program say themselves what they are of. */
+
+import { manualSeed, type nn, Scope } from '@edgeai/torch';
+import { downloadWeights, models } from '@edgeai/vision';
+
+import { UsageError } from '../errors.ts';
+import type { Json } from '../recipes/kinds.ts';
+import type { TaskFacts } from '../training/task.ts';
+import { readWeights } from './read-weights.ts';
+import { localFile } from './remote-file.ts';
+import { parseWeightsSpec } from './weights-spec.ts';
+
+export interface ModelRequest {
+  /** Name in the zoo; may be left out with a checkpoint that names it. */
+  model?: string | undefined;
+  /** Constructor options in camelCase; they win over those in the checkpoint. */
+  modelOptions?: Readonly<Record<string, Json>>;
+  /** As for `--weights`. */
+  weights?: string | null;
+  /** Key of the checkpoint file under which the weights are. */
+  stateDictName?: string;
+  /** Seeds the generator just before the model is built. */
+  seed?: number | null;
+  /** Told about downloads and about keys that do not match. */
+  log?: (message: string) => void;
+}
+
+export interface OpenedModel {
+  name: string;
+  options: Readonly<Record<string, Json>>;
+  model: nn.AnyModule;
+  info: models.ModelInfo;
+  /** Shapes of the inputs that the model is usually given; those that the checkpoint was trained for, where it says. */
+  inputShapes: number[][];
+  /** What the checkpoint says of itself; null without one, or where somebody else wrote it. */
+  facts: TaskFacts | null;
+  /** The published entry, where one was named. */
+  entry: models.Weights | null;
+}
+
+/**
+ * Builds the model and loads its weights, all keys of which must fit. Throws a UsageError where no model is named,
+ * vision's UnknownModelError with the nearest names for a wrong one.
+ */
+export async function openModel(request: ModelRequest): Promise<OpenedModel> {
+  const { log = () => {} } = request;
+  const spec = parseWeightsSpec(request.weights ?? null);
+  const file = spec.file === null ? null : await localFile(spec.file, log);
+  using owner = new Scope();
+  const loaded = file === null ? null : owner.run(() => readWeights(file, request.stateDictName));
+  const facts = loaded?.facts ?? null;
+  const name = request.model ?? facts?.model;
+  if (name === undefined)
+    throw new UsageError('--model is missing: expected the name of a model, as `edgeai zoo list` shows them');
+  const info = models.getModelInfo(name);
+  const entry = spec.entry === null ? null : models.getModelWeights(name).get(spec.entry);
+  if (entry !== null) await fetchEntry(entry, log);
+  const sameModel = facts?.model === name;
+  const options = { ...(sameModel ? facts.modelOptions : {}), ...request.modelOptions };
+  if (request.seed !== undefined && request.seed !== null) manualSeed(request.seed);
+  const model = models.getModel<nn.AnyModule>(name, { ...options, ...(entry === null ? {} : { weights: entry }) });
+  if (loaded !== null) model.loadStateDict(loaded.state);
+  const inputShapes = (sameModel ? facts.inputShapes : info.inputShapes).map((shape) => [...shape]);
+  return { name, options, model, info, inputShapes, facts, entry };
+}
+
+/** Downloads a published checkpoint unless it is there. */
+export async function fetchEntry(entry: models.Weights, log: (message: string) => void): Promise<string> {
+  log(`weights ${entry.name}`);
+  return downloadWeights(entry);
+}

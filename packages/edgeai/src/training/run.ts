@@ -1,0 +1,110 @@
+/** @file A training run from its folder to its result: sets everything up in the original's order, trains, exports, reports. */
+
+import type { Progress } from '../cli/progress.ts';
+import type { Styler } from '../cli/style.ts';
+import type { Interrupt } from '../interrupt.ts';
+import type { TrainingConfig } from '../recipes/training-options.ts';
+import { EventWriter } from '../runs/events.ts';
+import { RunLogger } from '../runs/logger.ts';
+import { MetricsLog } from '../runs/metrics-log.ts';
+import { RunFolder } from '../runs/run-folder.ts';
+import { type RunPosition, resumeFrom } from './checkpoint.ts';
+import { finishRun, type TrainingResult } from './finish.ts';
+import { runLoop } from './loop.ts';
+import { setUpMachine } from './machine.ts';
+import { adoptBest, findCheckpoint } from './resume.ts';
+import type { Task } from './task.ts';
+import { Trainer } from './trainer.ts';
+
+export interface RunInput<Config extends TrainingConfig, Batch, Output> {
+  config: Config;
+  /** The settings as the text of a recipe, for `recipe.yaml`. */
+  recipe: string;
+  /** Opens the data, then builds the network: both may draw random numbers, in this order. */
+  openTask(config: Config, logger: RunLogger): Promise<Task<Batch, Output>>;
+  progress: Progress;
+  style: Styler;
+  interrupt: Interrupt;
+}
+
+/** How a run ended: with a result, or stopped by the user with its state in the checkpoint. */
+export type RunOutcome = { status: 'complete'; result: TrainingResult } | { status: 'stopped'; folder: string };
+
+/** Trains as `config` says, in its output folder. Everything that was opened is closed again, whatever happens. */
+export async function runTraining<Config extends TrainingConfig, Batch, Output>(
+  input: RunInput<Config, Batch, Output>,
+): Promise<RunOutcome> {
+  const { config, progress, style, interrupt } = input;
+  const checkpoint = findCheckpoint(config.resume, config.outputDir);
+  const mode = config.overwrite ? 'overwrite' : config.resume !== null ? 'resume' : 'new';
+  using open = new Openings();
+  const folder = open.add(RunFolder.open(config.outputDir, mode));
+  const logger = open.add(
+    new RunLogger({ file: folder.logPath, append: checkpoint !== null, printer: progress, style }),
+  );
+  try {
+    const placement = setUpMachine(config);
+    folder.writeText('recipe.yaml', input.recipe);
+    const task = await input.openTask(config, logger);
+    task.model.to({ device: placement.device, memoryFormat: placement.memoryFormat });
+    const trainer = new Trainer(task.model, placement, config);
+
+    const start = begin(config, checkpoint, trainer, folder, logger);
+    const recorded = start.unevaluated === null ? start.epoch : start.epoch - 1;
+    const metrics = open.add(MetricsLog.open(folder.metricsPath, recorded));
+    const events = open.add(new EventWriter(folder.path, checkpoint === null ? {} : { purgeStep: recorded + 1 }));
+
+    const outcome = await runLoop(task, trainer, config, start, {
+      folder,
+      logger,
+      metrics,
+      events,
+      progress,
+      interrupt,
+    });
+    if (!outcome.complete) return { status: 'stopped', folder: folder.path };
+    return { status: 'complete', result: await finishRun(task, trainer, config, outcome, { folder, logger }) };
+  } catch (error) {
+    progress.cancel();
+    logger.detail(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    throw error;
+  }
+}
+
+/** Where the run starts: at the beginning, or where the checkpoint left off. */
+function begin(
+  config: TrainingConfig,
+  checkpoint: string | null,
+  trainer: Trainer,
+  folder: RunFolder,
+  logger: RunLogger,
+): RunPosition {
+  if (checkpoint === null) {
+    return { epoch: config.startEpoch - 1, unevaluated: null, best: null, seconds: 0, images: 0 };
+  }
+  const { position, foreign } = resumeFrom(checkpoint, trainer);
+  const next = position.unevaluated === null ? position.epoch + 1 : position.epoch;
+  if (next >= config.epochs) {
+    logger.info(`${checkpoint} is at the end of ${position.epoch + 1} epochs: nothing is left to train`);
+  } else {
+    logger.info(`continuing with epoch ${next + 1}/${config.epochs} from ${checkpoint}`);
+  }
+  if (foreign) {
+    logger.warn('the checkpoint does not say where the random numbers and the best metric stood: they begin anew');
+  }
+  return adoptBest(folder, checkpoint, position, logger);
+}
+
+/** What has been opened, to be closed in the opposite order. */
+class Openings implements Disposable {
+  readonly #open: { close(): void }[] = [];
+
+  add<T extends { close(): void }>(resource: T): T {
+    this.#open.push(resource);
+    return resource;
+  }
+
+  [Symbol.dispose](): void {
+    for (const resource of this.#open.reverse()) resource.close();
+  }
+}
