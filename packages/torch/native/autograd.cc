@@ -91,7 +91,10 @@ class Callback {
     try {
       return read(function_->value(env_).As<Napi::Function>().Call(arguments));
     } catch (const Napi::Error& error) {
-      data_->callback_exception = Napi::Reference<Napi::Value>::New(error.Value(), 1);
+      // In a box, since anything can be thrown and only objects can be referred to.
+      Napi::Object box = Napi::Object::New(env_);
+      box.Set("thrown", error.Value());
+      data_->callback_exception = Napi::Persistent(box);
       throw std::runtime_error("a JavaScript callback threw");
     }
   }
@@ -196,7 +199,10 @@ Napi::Value requires_grad(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
-  arg(info, 0, "self").set_requires_grad(info[1].ToBoolean());
+  at::Tensor& self = arg(info, 0, "self");
+  const bool wanted = info[1].ToBoolean();
+  if (!wanted && !self.is_leaf()) throw std::runtime_error("only leaf tensors can stop requiring gradients; detach() gives one without history");
+  self.set_requires_grad(wanted);
   return info.Env().Undefined();
 }
 
@@ -241,6 +247,7 @@ Napi::Value register_hook(const Napi::CallbackInfo& info) {
   at::Tensor& self = arg(info, 0, "self");
   Callback callback(info.Env(), info[1]);
   const unsigned position = self.register_hook([callback](at::Tensor gradient) {
+    if (!gradient.defined()) return gradient;
     return callback({gradient}, [&](Napi::Value result) {
       if (result.IsUndefined() || result.IsNull()) return gradient;
       at::Tensor replacement = callback.data().tensor(callback.env(), result, "the gradient returned by a hook");

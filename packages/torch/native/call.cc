@@ -8,6 +8,7 @@
 
 #include "convert.h"
 #include "env.h"
+#include "guards.h"
 
 namespace edgeai {
 namespace {
@@ -21,6 +22,7 @@ struct Operator {
   std::vector<ArgumentPlan> arguments;
   // Per return value: the argument that it *is* (in-place and out= operators), or -1 for a new tensor or value.
   std::vector<int> returned_argument;
+  Guard guard = nullptr;
 };
 
 // Operators never change once looked up, so all threads share one list. Guarded while it grows; entries stay put.
@@ -118,6 +120,7 @@ Napi::Value find_operator(const Napi::CallbackInfo& info) {
     if (schema.arguments().size() > kMaxArguments) throw std::runtime_error("internal: " + key + " has too many arguments");
     for (const c10::Argument& argument : schema.arguments()) op->arguments.push_back(plan_argument(argument));
     op->returned_argument = find_returned_arguments(schema);
+    op->guard = guard_of(name);
     known = operator_ids.emplace(key, add_operator(std::move(op))).first;
   }
   return describe_operator(env, data, known->second, *operators_storage[known->second]);
@@ -216,6 +219,7 @@ napi_value call(napi_env env, napi_callback_info info) {
       op = operator_at(id);
       if (op == nullptr) throw std::runtime_error("internal: call() without a valid operator id");
       convert_arguments(env, *data, *op, arguments.data() + 1, count - 1, stack);
+      if (op->guard != nullptr) op->guard(op->arguments, stack);
       op->handle.callBoxed(stack);
       if (stack.size() == 1) return convert_return(env, *data, *op, 0, stack[0]);
       if (stack.empty()) return nullptr;

@@ -104,6 +104,8 @@ Napi::Value share_bytes(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const at::Tensor& tensor = arg(info, 0, "self");
   if (!tensor.device().is_cpu() || !tensor.is_contiguous()) throw std::runtime_error("only a contiguous CPU tensor can share its memory");
+  // Node-API takes a null pointer for an array that has been detached.
+  if (tensor.nbytes() == 0) return Napi::ArrayBuffer::New(env, 0);
   auto* keeper = new at::Tensor(tensor.detach());
   return Napi::ArrayBuffer::New(env, keeper->data_ptr(), keeper->nbytes(), [](Napi::Env, void*, at::Tensor* kept) { delete kept; }, keeper);
 }
@@ -122,7 +124,9 @@ Napi::Value storage_bytes(const Napi::CallbackInfo& info) {
 
 Napi::Value item(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const at::Scalar scalar = arg(info, 0, "self").item();
+  const at::Tensor& tensor = arg(info, 0, "self");
+  if (tensor.numel() != 1) throw std::runtime_error("item() takes a tensor with one element; this one is " + describe(tensor));
+  const at::Scalar scalar = tensor.item();
   if (scalar.isBoolean()) return Napi::Boolean::New(env, scalar.toBool());
   if (scalar.isIntegral(false)) return Napi::Value(env, int_to_js(env, scalar.toLong()));
   return Napi::Value(env, to_js(env, data_of(env), c10::IValue(scalar)));

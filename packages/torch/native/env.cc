@@ -71,9 +71,8 @@ void rethrow_as_js(Napi::Env env, const std::string& op, const std::vector<std::
     throw;
   } catch (const std::exception& error) {
     if (!data.callback_exception.IsEmpty()) {
-      Napi::Value original = data.callback_exception.Value();
+      const Napi::Value original = data.callback_exception.Value().Get("thrown");
       data.callback_exception.Reset();
-      // node-addon-api wraps primitives by itself, so `throw 'text'` in a hook arrives as it was thrown.
       throw Napi::Error(env, original);
     }
     message = first_line(error);

@@ -72,7 +72,7 @@ struct EnvData {
   // Handles that JavaScript writes here are released by one call (`releaseScratch`).
   Napi::Reference<Napi::Float64Array> scratch;
   // An exception thrown by a JavaScript callback inside backward; rethrown as it was at the door.
-  Napi::Reference<Napi::Value> callback_exception;
+  Napi::ObjectReference callback_exception;
   // Set while the autograd engine runs on another thread and this one serves its callbacks.
   CallbackPump* pump = nullptr;
   // The operator whose arguments are being converted, for error messages.

@@ -169,7 +169,7 @@ function unwrap(operator: Operator, position: number, value: unknown): unknown {
       throw expectedTensor(operator, position, 'an array of Tensors', item);
     });
   }
-  if (value === null || value === undefined) return value;
+  if (kind !== GENERATOR || value === null || value === undefined) return value;
   const index = (value as Partial<GeneratorLike>)._generator;
   if (typeof index !== 'number') throw expectedTensor(operator, position, 'a Generator', value);
   return index;

@@ -56,15 +56,21 @@ function expandEllipsis(indices: readonly Index[], ndim: number): Index[] {
 export function indexTensor(self: Tensor, indices: readonly Index[]): Tensor {
   let result = self;
   let dim = 0;
+  // The views in between are nobody's business.
+  const step = (operator: Operator, ...args: unknown[]) => {
+    const before = result;
+    result = callOp(operator, before, ...args) as Tensor;
+    if (before !== self) before.dispose();
+  };
   const advanced: (Tensor | null)[] = [];
   for (const index of expandEllipsis(indices, self.ndim)) {
     if (typeof index === 'number') {
-      result = callOp(SELECT, result, dim, index) as Tensor;
+      step(SELECT, dim, index);
     } else if (index === null) {
-      result = callOp(UNSQUEEZE, result, dim++) as Tensor;
+      step(UNSQUEEZE, dim++);
     } else if (index instanceof Slice) {
       if (index.start !== null || index.end !== null || index.step !== 1) {
-        result = callOp(SLICE, result, dim, index.start, index.end, index.step) as Tensor;
+        step(SLICE, dim, index.start, index.end, index.step);
       }
       dim++;
     } else if (isTensorIndex(index)) {
@@ -75,5 +81,6 @@ export function indexTensor(self: Tensor, indices: readonly Index[]): Tensor {
       throw ArgumentError.expected('indices', 'integers, slices, null, "..." or tensors', index);
     }
   }
-  return advanced.length === 0 ? result : (callOp(INDEX, result, advanced) as Tensor);
+  if (advanced.length > 0) step(INDEX, advanced);
+  return result;
 }

@@ -180,6 +180,7 @@ export class Tensor extends TensorMethods implements Disposable {
    * @returns an object whose `remove()` takes the hook away
    */
   registerHook(hook: (gradient: Tensor) => Tensor | undefined): { remove(): void } {
+    if (typeof hook !== 'function') throw ArgumentError.expected('hook', 'a function', hook);
     const position = native.registerHook(handleOf(this), (handle) =>
       scope(() => {
         const result = hook(new Tensor(handle, 'grad'));
@@ -245,7 +246,7 @@ export class Tensor extends TensorMethods implements Disposable {
     });
   }
 
-  /** Converts to a dtype, device or memory format; returns this tensor where nothing changes. */
+  /** Converts to a dtype, device or memory format. Where nothing changes, the result is another handle on the same tensor. */
   to(target: DType | Device | ToOptions | Tensor, options: ToOptions = {}): Tensor {
     const wanted: ToOptions = toOptions(target, options);
     const result = callOp(
@@ -290,7 +291,7 @@ export class Tensor extends TensorMethods implements Disposable {
     return this.to('bool');
   }
 
-  /** A tensor with its elements in memory order; itself where that is so already. */
+  /** A tensor with its elements in memory order: another handle on this one where that is so already. */
   contiguous(options: { memoryFormat?: MemoryFormat } = {}): Tensor {
     return callOp(CONTIGUOUS, this, options.memoryFormat) as Tensor;
   }
