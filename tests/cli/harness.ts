@@ -36,7 +36,9 @@ export function edgeai(args: readonly string[], options: RunOptions = {}): Promi
   const [command = '', ...rest] =
     options.shell === undefined ? node : ['/bin/bash', '-c', `${options.shell} exec "$0" "$@"`, ...node];
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, EDGEAI_DEBUG: ___, ...env } = process.env;
-  const child = spawn(command, rest, { cwd: options.cwd ?? root, env: { ...env, NO_COLOR: '1', ...options.env } });
+  // One thread: the same bits on every machine, and no processes that fight over cores.
+  const fixed = { NO_COLOR: '1', OMP_NUM_THREADS: '1' };
+  const child = spawn(command, rest, { cwd: options.cwd ?? root, env: { ...env, ...fixed, ...options.env } });
   options.onStart?.(child);
   return new Promise((resolve, reject) => {
     const finished: Finished = { code: null, signal: null, stdout: '', stderr: '' };

@@ -18,7 +18,7 @@ const options = (folder: string, ...more: string[]): string[] => [
   ...['train', 'classification', '--data-path', data, '--model', 'mobilenet_v2', '--output-dir', folder],
   ...['--epochs', String(EPOCHS), '--batch-size', '6', '--lr', '0.02', '--lr-scheduler', 'cosineannealinglr'],
   ...['--train-crop-size', '32', '--val-resize-size', '32', '--val-crop-size', '32'],
-  ...['--threads', '1', '--print-freq', '1', ...more],
+  ...['--print-freq', '1', ...more],
 ];
 
 const resume = (folder: string): string[] => ['train', 'classification', '--output-dir', folder, '--resume'];
@@ -78,7 +78,7 @@ test('a run leaves its recipe, metrics, checkpoints, verified export and result'
 
 test('the best weights, evaluated by themselves, have the figures of the run', async () => {
   const { acc1, loss } = JSON.parse(readFileSync(join(whole, 'result.json'), 'utf8'));
-  const args = ['--weights', join(whole, 'best.pth'), '--data-path', data, '--batch-size', '6', '--threads', '1'];
+  const args = ['--weights', join(whole, 'best.pth'), '--data-path', data, '--batch-size', '6'];
   const { code, stdout, stderr } = await edgeai(['evaluate', 'classification', ...args, '--json', '--per-class']);
   assert.equal(code, 0, stderr);
   const report = JSON.parse(stdout);

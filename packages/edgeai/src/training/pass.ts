@@ -8,7 +8,7 @@ import type { BatchSource, Meter } from './task.ts';
 
 /** What a pass needs of the run around it. */
 export interface PassServices {
-  readonly progress: Pick<Progress, 'start' | 'update' | 'finish' | 'cancel'>;
+  readonly progress: Pick<Progress, 'start' | 'update' | 'cancel'>;
   /** Polled after every step. */
   readonly interrupt: { readonly requested: boolean };
 }
@@ -43,13 +43,6 @@ export async function runPass<Batch, Output>(pass: Pass<Batch, Output>): Promise
   const begin = performance.now();
   let steps = 0;
   let items = 0;
-  const outcome = (complete: boolean): PassOutcome => ({
-    figures: meter.figures(),
-    steps,
-    items,
-    seconds: (performance.now() - begin) / 1000,
-    complete,
-  });
   progress.start(pass.label, limit);
   for await (const batch of batches) {
     scope(() => {
@@ -60,13 +53,17 @@ export async function runPass<Batch, Output>(pass: Pass<Batch, Output>): Promise
     steps++;
     progress.update({ done: steps, items, fields: { ...meter.figures(), ...pass.extra?.() } });
     if (steps >= limit) break;
-    if (interrupt.requested) {
-      progress.cancel();
-      return outcome(false);
-    }
+    if (interrupt.requested) break;
     // Signals, timers and other I/O have their turn here; nothing else in a step gives way.
     await setImmediate();
   }
-  progress.finish();
-  return outcome(true);
+  // Whoever asked for the pass says what came out of it.
+  progress.cancel();
+  return {
+    figures: meter.figures(),
+    steps,
+    items,
+    seconds: (performance.now() - begin) / 1000,
+    complete: steps >= limit || !interrupt.requested,
+  };
 }
