@@ -303,9 +303,7 @@ tidy('a backward may call another backward', () => {
       const [x] = ctx.savedTensors as [Tensor];
       const inner = x.detach().requiresGrad_();
       // Recording is off in backward.
-      enableGrad(() => square(inner).mul(inner))
-        .sum()
-        .backward();
+      enableGrad(() => square(inner).mul(inner).sum()).backward();
       const { grad: found } = inner;
       return g && found ? g.mul(found) : null;
     },
