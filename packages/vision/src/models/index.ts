@@ -2,7 +2,7 @@
 
 export { AlexNet, type AlexNetOptions, alexnet } from './alexnet.ts';
 export { AlexNet_Weights } from './alexnet-weights.ts';
-export { registerClassifier, type WithWeights } from './classifier.ts';
+export { registerClassifier } from './classifier.ts';
 export {
   CNBlock,
   type CNBlockConfig,
@@ -67,6 +67,8 @@ export { GoogLeNet, type GoogLeNetOptions, type GoogLeNetOutputs, googlenet } fr
 export { GoogLeNet_Weights } from './googlenet-weights.ts';
 export { Inception3, type InceptionOptions, type InceptionOutputs, inception_v3 } from './inception.ts';
 export { Inception_V3_Weights } from './inception-weights.ts';
+export { MaxVit, type MaxVitOptions, type MaxVitSize, maxvit_t } from './maxvit.ts';
+export { MaxVit_T_Weights } from './maxvit-weights.ts';
 export { MNASNet, type MNASNetOptions, mnasnet0_5, mnasnet0_75, mnasnet1_0, mnasnet1_3 } from './mnasnet.ts';
 export {
   MNASNet0_5_Weights,
@@ -92,6 +94,7 @@ export {
   mobilenet_v3_small,
 } from './mobilenetv3.ts';
 export { MobileNet_V3_Large_Weights, MobileNet_V3_Small_Weights } from './mobilenetv3-weights.ts';
+export { type PublishedModel, registerPublished, type WithWeights } from './published-model.ts';
 export {
   getModel,
   getModelBuilder,
@@ -192,6 +195,25 @@ export {
 } from './shufflenetv2-weights.ts';
 export { SqueezeNet, type SqueezeNetOptions, squeezenet1_0, squeezenet1_1 } from './squeezenet.ts';
 export { SqueezeNet1_0_Weights, SqueezeNet1_1_Weights } from './squeezenet-weights.ts';
+export {
+  type SwinSize,
+  SwinTransformer,
+  type SwinTransformerOptions,
+  swin_b,
+  swin_s,
+  swin_t,
+  swin_v2_b,
+  swin_v2_s,
+  swin_v2_t,
+} from './swin_transformer.ts';
+export {
+  Swin_B_Weights,
+  Swin_S_Weights,
+  Swin_T_Weights,
+  Swin_V2_B_Weights,
+  Swin_V2_S_Weights,
+  Swin_V2_T_Weights,
+} from './swin_transformer-weights.ts';
 export { makeDivisible, prescribe } from './utils.ts';
 export {
   makeLayers as makeVggLayers,
@@ -218,9 +240,31 @@ export {
   VGG19_Weights,
 } from './vgg-weights.ts';
 export {
+  type ConvStemConfig,
+  interpolateEmbeddings,
+  VisionTransformer,
+  type VisionTransformerOptions,
+  type VisionTransformerSize,
+  vit_b_16,
+  vit_b_32,
+  vit_h_14,
+  vit_l_16,
+  vit_l_32,
+} from './vision_transformer.ts';
+export {
+  ViT_B_16_Weights,
+  ViT_B_32_Weights,
+  ViT_H_14_Weights,
+  ViT_L_16_Weights,
+  ViT_L_32_Weights,
+} from './vision_transformer-weights.ts';
+export {
   type ClassificationPreset,
   defineWeights,
+  type OpticalFlowPreset,
+  type SegmentationPreset,
   type TransformPreset,
+  type VideoPreset,
   type Weights,
   WeightsEnum,
   type WeightsMeta,
