@@ -4,7 +4,7 @@
  * `node packages/vision/scripts/make-model-fixtures.mjs RECORDINGS NAME…` where RECORDINGS is a folder with
  * `golden/torchvision.json` (outputs of models filled by the rule of src/testing/fill.ts, which Python computed) and
  * `statedict/torchvision/<name>.json` (keys and shapes of each state dict, in order). From a state dict only the number of its
- * entries and a SHA-256 are kept.
+ * entries and a SHA-256 are kept. `golden/torchvision.json` also has trainings of two steps.
  */
 
 import { createHash } from 'node:crypto';
@@ -37,6 +37,14 @@ for (const [key, record] of Object.entries(golden.models)) {
   outputs[key] = { builder, kwargs, gain, inputs, fillSum: fill_sum32, output: record.outputs[''] };
 }
 
+/** @type {Record<string, unknown>} */
+const trainings = {};
+for (const [key, record] of Object.entries(golden.train_steps)) {
+  if (!names.includes(record.builder)) continue;
+  const { builder, gain, input, input_index, targets, steps } = record;
+  trainings[key] = { builder, gain, input, inputIndex: input_index, targets, steps };
+}
+
 const { selfcheck } = golden.meta;
 /** @param {string} file @param {unknown} content */
 const write = (file, content) =>
@@ -47,3 +55,4 @@ write('outputs.json', {
   selfcheck,
   outputs,
 });
+write('trainings.json', trainings);
