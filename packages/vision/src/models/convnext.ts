@@ -137,7 +137,8 @@ function convnext(
     return { inputChannels, outChannels: widths[i + 1] ?? null, numLayers: depths[i] ?? 0 };
   });
   return registerClassifier(name, {
-    make: (options: ConvNeXtOptions) => new ConvNeXt(setting, { stochasticDepthProb, ...options }),
+    make: (options: ConvNeXtOptions) =>
+      new ConvNeXt(setting, { ...options, stochasticDepthProb: options.stochasticDepthProb ?? stochasticDepthProb }),
     weights,
     defaults: { stochasticDepthProb, layerScale: 1e-6, block: undefined, normLayer: undefined },
   });

@@ -182,10 +182,20 @@ function efficientnet(name: string, { stages, size, weights, dropout, lastChanne
   const normLayer = norm === undefined ? nn.BatchNorm2d : (channels: number) => new nn.BatchNorm2d(channels, norm);
   return registerClassifier(name, {
     make: (options: EfficientNetBuilderOptions) =>
-      new EfficientNet(stages, options.dropout ?? dropout, { lastChannel, normLayer, ...options }),
+      new EfficientNet(stages, options.dropout ?? dropout, {
+        ...options,
+        lastChannel: options.lastChannel ?? lastChannel ?? null,
+        normLayer: options.normLayer ?? normLayer,
+      }),
     weights,
     size,
-    defaults: { dropout, stochasticDepthProb: 0.2, normLayer: undefined, lastChannel, blocks: undefined },
+    defaults: {
+      dropout,
+      stochasticDepthProb: 0.2,
+      normLayer: undefined,
+      lastChannel: lastChannel ?? null,
+      blocks: undefined,
+    },
   });
 }
 

@@ -72,6 +72,7 @@ function compareCount(name: string, model: nn.Module): void {
   const count = model.parameters().reduce((sum, parameter) => sum + parameter.numel(), 0);
   for (const { meta, transforms } of getModelWeights(name).entries()) {
     // Weights for larger images have more positions; the auxiliary heads of GoogLeNet are not counted.
+    assert.ok(transforms.kind === 'classification');
     const larger = 'imageSize' in defaultOptions && transforms.cropSize !== inputShapes[0]?.[2];
     if (!larger && name !== 'googlenet') assert.equal(count, meta.numParams);
   }

@@ -147,7 +147,7 @@ export interface MaxVitSize {
 }
 
 export interface MaxVitOptions {
-  /** Height and width of the images. Default 224×224. */
+  /** Height and width of the images, which are equal. Default 224×224. */
   inputSize?: Pair;
   /** Probability of leaving out the last layer; it grows linearly from 0 at the first. Default 0.2. */
   stochasticDepthProb?: number;
@@ -226,6 +226,8 @@ export class MaxVit extends nn.Module {
 }
 
 function requireInputSize(inputSize: Pair, blocks: number, partitionSize: number): void {
+  // The grid's attention is laid out for squares.
+  if (inputSize[0] !== inputSize[1]) throw ArgumentError.expected('inputSize', 'equal height and width', inputSize);
   let grid = halved(inputSize);
   for (let block = 0; block < blocks; block++) {
     grid = halved(grid);

@@ -221,9 +221,16 @@ const B = { embedDim: 128, depths: [2, 2, 18, 2], numHeads: [4, 8, 16, 32] };
 function swin(name: string, version: 1 | 2, { embedDim, depths, numHeads, stochasticDepthProb, weights }: Variant) {
   const windowSize: Pair = version === 1 ? [7, 7] : [8, 8];
   const size: SwinSize = { patchSize: [4, 4], embedDim, depths, numHeads, windowSize };
-  const parts = version === 1 ? {} : { block: SwinTransformerBlockV2, downsampleLayer: PatchMergingV2 };
+  const [block, downsampleLayer] =
+    version === 1 ? [SwinTransformerBlock, PatchMerging] : [SwinTransformerBlockV2, PatchMergingV2];
   return registerClassifier(name, {
-    make: (options: SwinTransformerOptions) => new SwinTransformer(size, { stochasticDepthProb, ...parts, ...options }),
+    make: (options: SwinTransformerOptions) =>
+      new SwinTransformer(size, {
+        ...options,
+        stochasticDepthProb: options.stochasticDepthProb ?? stochasticDepthProb,
+        block: options.block ?? block,
+        downsampleLayer: options.downsampleLayer ?? downsampleLayer,
+      }),
     weights,
     size: version === 1 ? 224 : 256,
     defaults: {

@@ -56,6 +56,7 @@ test('metadata is complete and consistent with the file name', () => {
       assert.equal(meta.categories.length, features ? 0 : 1000);
       assert.equal(Object.keys(meta.metrics).length, features ? 0 : 1);
       assert.equal(meta.license !== undefined, url.includes('_swag-'));
+      assert.ok(transforms.kind === 'classification');
       assert.ok(transforms.resizeSize >= transforms.cropSize && transforms.cropSize >= meta.minSize[0]);
       // The file of GoogLeNet has the auxiliary heads, which are not counted.
       if (name === 'googlenet') continue;

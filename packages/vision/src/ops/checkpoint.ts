@@ -14,17 +14,20 @@ export function checkpoint(
   parameters: readonly Tensor[],
 ): Tensor {
   const trained = parameters.filter((parameter) => parameter.requiresGrad);
+  // The inputs may have been released by the time of backward.
+  const wanting = inputs.map((input) => input.requiresGrad);
   const run = customFunction({
     name: 'Checkpoint',
     forward(context, ...given: Tensor[]): Tensor {
-      context.saveForBackward(...given.slice(0, inputs.length));
-      return noGrad(() => compute(given.slice(0, inputs.length)));
+      const own = given.slice(0, wanting.length);
+      context.saveForBackward(...own);
+      return noGrad(() => compute(own));
     },
     backward(context, gradient) {
       return enableGrad(() => {
         const leaves = context.savedTensors.map((saved, i) => {
           const leaf = saved.detach();
-          leaf.requiresGrad = inputs[i]?.requiresGrad ?? false;
+          leaf.requiresGrad = wanting[i] ?? false;
           return leaf;
         });
         const wanted = [...leaves.filter((leaf) => leaf.requiresGrad), ...trained];
