@@ -67,6 +67,7 @@ export { GoogLeNet, type GoogLeNetOptions, type GoogLeNetOutputs, googlenet } fr
 export { GoogLeNet_Weights } from './googlenet-weights.ts';
 export { Inception3, type InceptionOptions, type InceptionOutputs, inception_v3 } from './inception.ts';
 export { Inception_V3_Weights } from './inception-weights.ts';
+export { type Features, IntermediateLayerGetter } from './intermediate-layers.ts';
 export { MaxVit, type MaxVitOptions, type MaxVitSize, maxvit_t } from './maxvit.ts';
 export { MaxVit_T_Weights } from './maxvit-weights.ts';
 export { MNASNet, type MNASNetOptions, mnasnet0_5, mnasnet0_75, mnasnet1_0, mnasnet1_3 } from './mnasnet.ts';
@@ -178,6 +179,29 @@ export {
   Wide_ResNet50_2_Weights,
   Wide_ResNet101_2_Weights,
 } from './resnet-weights.ts';
+export {
+  ASPP,
+  DeepLabHead,
+  DeepLabV3,
+  deeplabv3_mobilenet_v3_large,
+  deeplabv3_resnet50,
+  deeplabv3_resnet101,
+} from './segmentation/deeplabv3.ts';
+export {
+  DeepLabV3_MobileNet_V3_Large_Weights,
+  DeepLabV3_ResNet50_Weights,
+  DeepLabV3_ResNet101_Weights,
+} from './segmentation/deeplabv3-weights.ts';
+export { FCN, FCNHead, fcn_resnet50, fcn_resnet101 } from './segmentation/fcn.ts';
+export { FCN_ResNet50_Weights, FCN_ResNet101_Weights } from './segmentation/fcn-weights.ts';
+export { LRASPP, LRASPPHead, lraspp_mobilenet_v3_large } from './segmentation/lraspp.ts';
+export { LRASPP_MobileNet_V3_Large_Weights } from './segmentation/lraspp-weights.ts';
+export {
+  type SegmentationModel,
+  type SegmentationOptions,
+  type SegmentationOutputs,
+  SimpleSegmentationModel,
+} from './segmentation/simple-segmentation.ts';
 export {
   channelShuffle,
   ShuffleNetV2,

@@ -53,6 +53,11 @@ export function withWeights<Options extends { numClasses?: number }, M extends n
   return model;
 }
 
+/** The entry that a `weights` option stands for; `null` for none, and for a checkpoint file. */
+export function publishedEntry(known: WeightsEnum, weights: WeightsOption): Weights | null {
+  return typeof weights === 'string' && !known.has(weights) ? null : known.verify(weights);
+}
+
 function sourceOf(known: WeightsEnum, weights: WeightsOption): Source | null {
   if (typeof weights !== 'string' || known.has(weights)) {
     const entry = known.verify(weights);

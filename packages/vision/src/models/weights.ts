@@ -13,8 +13,37 @@ export interface ClassificationPreset {
   readonly interpolation: 'nearest' | 'bilinear' | 'bicubic';
 }
 
+/** How images become input for semantic segmentation: resize the shorter side, scale to [0, 1], normalise. */
+export interface SegmentationPreset {
+  readonly kind: 'segmentation';
+  readonly resizeSize: number;
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+  readonly interpolation: 'nearest' | 'bilinear' | 'bicubic';
+}
+
+/**
+ * How clips `(T, C, H, W)` become input for a classifier of videos: resize each frame, crop the centre, scale to [0, 1],
+ * normalise, put channels before time.
+ */
+export interface VideoPreset {
+  readonly kind: 'video';
+  /** Height and width. */
+  readonly cropSize: readonly [number, number];
+  /** Length of the shorter side, or height and width. */
+  readonly resizeSize: number | readonly [number, number];
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+  readonly interpolation: 'nearest' | 'bilinear' | 'bicubic';
+}
+
+/** How a pair of images becomes input for optical flow: scale both to [-1, 1]. */
+export interface OpticalFlowPreset {
+  readonly kind: 'optical_flow';
+}
+
 /** The preprocessing that a checkpoint was evaluated with, as data. */
-export type TransformPreset = ClassificationPreset;
+export type TransformPreset = ClassificationPreset | SegmentationPreset | VideoPreset | OpticalFlowPreset;
 
 export interface WeightsMeta {
   /** Class names by class index; none where the checkpoint was not trained to classify. */
@@ -22,6 +51,8 @@ export interface WeightsMeta {
   readonly numParams: number;
   /** Smallest input that the network takes, height and width in pixels. */
   readonly minSize: readonly [number, number];
+  /** Smallest number of frames, for videos. */
+  readonly minTemporalSize?: number;
   /** Address of the training recipe. */
   readonly recipe: string;
   /** Published results by data set: `metrics['ImageNet-1K']['acc@1']` in percent. */

@@ -114,7 +114,7 @@ export function preprocessingFor({ facts, entry, info }: Pick<OpenedModel, 'fact
   const own = preprocessing.safeParse(facts?.preprocessing);
   if (own.success) return own.data;
   const published: models.TransformPreset | undefined = (entry ?? info.weights?.DEFAULT)?.transforms;
-  if (published !== undefined) return published;
+  if (published?.kind === 'classification') return published;
   return {
     resizeSize: 256,
     cropSize: 224,
