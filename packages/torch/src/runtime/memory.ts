@@ -2,7 +2,7 @@
 
 import { handleOf } from '../core/dispatch.ts';
 import { Tensor } from '../core/tensor.ts';
-import { EdgeAIError } from '../errors.ts';
+import { ArgumentError, EdgeAIError } from '../errors.ts';
 import { native } from '../native.ts';
 
 export interface MemoryStatistics {
@@ -44,12 +44,19 @@ export async function expectNoLeaks<T>(fn: () => T | Promise<T>, allowed = 0): P
   return result;
 }
 
-/** Hands a tensor to another thread: pass the ticket in a message, `adoptTensor` it there once. No copy is made. */
+/**
+ * Hands a tensor to another thread: pass the ticket in a message, `adoptTensor` it there once. No copy is made, except of a
+ * tensor in a JavaScript array's memory. Until it is adopted, the tensor stays alive.
+ *
+ * @throws {TorchError} for a tensor with a history of operators: `detach()` it first
+ */
 export function exportTensor(tensor: Tensor): number {
   return native.exportTensor(handleOf(tensor));
 }
 
-/** Takes over a tensor that another thread exported. */
+/** Takes over a tensor that another thread exported. @throws {TorchError} for a ticket that was redeemed before */
 export function adoptTensor(ticket: number): Tensor {
+  if (!Number.isSafeInteger(ticket))
+    throw ArgumentError.expected('ticket', 'the number that exportTensor gave', ticket);
   return new Tensor(native.adoptTensor(ticket), 'adoptTensor');
 }
