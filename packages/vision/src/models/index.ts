@@ -263,6 +263,16 @@ export {
   VGG19_BN_Weights,
   VGG19_Weights,
 } from './vgg-weights.ts';
+export { type MSBlockConfig, MViT, type MViTOptions, mvit_v1_b, mvit_v2_s } from './video/mvit.ts';
+export { MViT_V1_B_Weights, MViT_V2_S_Weights } from './video/mvit-weights.ts';
+export { mc3_18, r2plus1d_18, r3d_18, VideoResNet, type VideoResNetOptions } from './video/resnet.ts';
+export {
+  MC3_18_Weights,
+  R2Plus1D_18_Weights,
+  R3D_18_Weights,
+} from './video/resnet-weights.ts';
+export { S3D, type S3DOptions, s3d } from './video/s3d.ts';
+export { S3D_Weights } from './video/s3d-weights.ts';
 export {
   type ConvStemConfig,
   interpolateEmbeddings,
