@@ -95,6 +95,11 @@ export {
   mobilenet_v3_small,
 } from './mobilenetv3.ts';
 export { MobileNet_V3_Large_Weights, MobileNet_V3_Small_Weights } from './mobilenetv3-weights.ts';
+export { CorrBlock, type CorrelationBlock } from './optical-flow/correlation.ts';
+export { RAFT, type RaftOptions, type RaftParts, raft_large, raft_small } from './optical-flow/raft.ts';
+export { FeatureEncoder, RaftBottleneckBlock, RaftResidualBlock } from './optical-flow/raft-encoder.ts';
+export { FlowHead, MaskPredictor, MotionEncoder, RecurrentBlock, UpdateBlock } from './optical-flow/raft-update.ts';
+export { Raft_Large_Weights, Raft_Small_Weights } from './optical-flow/raft-weights.ts';
 export { type PublishedModel, registerPublished, type WithWeights } from './published-model.ts';
 export {
   getModel,
