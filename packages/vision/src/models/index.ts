@@ -279,6 +279,15 @@ export {
 export { S3D, type S3DOptions, s3d } from './video/s3d.ts';
 export { S3D_Weights } from './video/s3d-weights.ts';
 export {
+  type Swin3dSize,
+  SwinTransformer3d,
+  type SwinTransformer3dOptions,
+  swin3d_b,
+  swin3d_s,
+  swin3d_t,
+} from './video/swin_transformer.ts';
+export { Swin3D_B_Weights, Swin3D_S_Weights, Swin3D_T_Weights } from './video/swin_transformer-weights.ts';
+export {
   type ConvStemConfig,
   interpolateEmbeddings,
   VisionTransformer,

@@ -1,20 +1,21 @@
-/** @file Attention within windows of the feature map, as Swin Transformers have it, in both versions. */
+/** @file Attention within windows of images or videos, as Swin Transformers have it, in both versions. */
 
 import { ArgumentError, arange, fromTypedArray, nn, scope, stack, type Tensor } from '@edgeai/torch';
 import { pipe } from '../ops/pipe.ts';
 import { relativePositionBias, relativePositionIndex } from './relative-position.ts';
 
-type Pair = readonly [height: number, width: number];
+/** A size or shift along each dimension: height and width, or time, height and width. */
+export type WindowSize = readonly number[];
 
 export interface WindowAttentionOptions {
   qkvWeight: Tensor;
   projWeight: Tensor;
   /** Added to the scores, `(1, heads, area, area)`. */
   relativePositionBias: Tensor;
-  windowSize: Pair;
+  windowSize: WindowSize;
   numHeads: number;
   /** By how much the windows are shifted; not in a direction in which one window covers everything. */
-  shiftSize: Pair;
+  shiftSize: WindowSize;
   attentionDropout?: number;
   dropout?: number;
   qkvBias?: Tensor | null;
@@ -28,21 +29,23 @@ export interface WindowAttentionOptions {
 interface Layout {
   readonly batch: number;
   readonly channels: number;
-  readonly padded: Pair;
-  readonly window: Pair;
-  readonly shift: Pair;
+  readonly padded: WindowSize;
+  readonly window: WindowSize;
+  readonly shift: WindowSize;
 }
 
-/** Self-attention among the positions of each window. `(N, H, W, C)` to `(N, H, W, C)`. */
+/** Self-attention among the positions of each window. `(N, H, W, C)` to `(N, H, W, C)`; likewise with time. */
 export function shiftedWindowAttention(input: Tensor, options: WindowAttentionOptions): Tensor {
   return scope(() => {
-    const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
+    const [batch = 0, ...size] = input.shape;
+    const channels = size.pop() ?? 0;
     const { windowSize: window, numHeads, training = true } = options;
-    const padded = [ceilTo(height, window[0]), ceilTo(width, window[1])] as const;
-    const shiftAlong = (side: 0 | 1) => (window[side] >= padded[side] ? 0 : options.shiftSize[side]);
-    const layout: Layout = { batch, channels, padded, window, shift: [shiftAlong(0), shiftAlong(1)] };
+    const padded = size.map((length, i) => ceilTo(length, window[i] ?? 1));
+    const shift = options.shiftSize.map((by, i) => ((window[i] ?? 1) >= (padded[i] ?? 1) ? 0 : by));
+    const layout: Layout = { batch, channels, padded, window, shift };
 
-    const windows = partition(nn.functional.pad(input, [0, 0, 0, padded[1] - width, 0, padded[0] - height]), layout);
+    const margins = size.map((length, i) => [0, (padded[i] ?? length) - length]);
+    const windows = partition(nn.functional.pad(input, [0, 0, ...margins.toReversed().flat()]), layout);
     const [count = 0, area = 0] = windows.shape;
     const qkv = nn.functional.linear(windows, options.qkvWeight, qkvBias(options));
     const parts = qkv.reshape([count, area, 3, numHeads, channels / numHeads]).permute([2, 0, 3, 1, 4]);
@@ -57,7 +60,7 @@ export function shiftedWindowAttention(input: Tensor, options: WindowAttentionOp
     const mixed = weights.matmul(parts.select(0, 2)).transpose(1, 2).reshape([count, area, channels]);
     const projected = nn.functional.linear(mixed, options.projWeight, options.projBias ?? null);
     const dropped = nn.functional.dropout(projected, options.dropout ?? 0, { training });
-    return join(dropped, layout).narrow(1, 0, height).narrow(2, 0, width).contiguous();
+    return size.reduce((map, length, i) => map.narrow(i + 1, 0, length), join(dropped, layout)).contiguous();
   });
 }
 
@@ -65,30 +68,52 @@ function ceilTo(size: number, multiple: number): number {
   return Math.ceil(size / multiple) * multiple;
 }
 
+function product(sizes: WindowSize): number {
+  return sizes.reduce((all, size) => all * size, 1);
+}
+
 function isShifted({ shift }: Layout): boolean {
-  return shift[0] + shift[1] > 0;
+  return shift.some((by) => by > 0);
+}
+
+/** Numbers of windows along each dimension. */
+function windowCounts({ padded, window }: Layout): number[] {
+  return padded.map((size, i) => size / (window[i] ?? 1));
+}
+
+/** Numbers of windows and sizes of windows by turns, as a map is viewed before it is cut. */
+function interleaved(layout: Layout): number[] {
+  return windowCounts(layout).flatMap((count, i) => [count, layout.window[i] ?? 1]);
+}
+
+/** The dimensions of a map, from `first` on. */
+function dimensions({ padded }: Layout, first: number): number[] {
+  return padded.map((_, i) => first + i);
 }
 
 /** Shifts in a circle and cuts into windows. `(N · windows, area, C)` */
 function partition(x: Tensor, layout: Layout): Tensor {
-  const { batch, channels, padded, window, shift } = layout;
-  const shifted = isShifted(layout) ? x.roll([-shift[0], -shift[1]], [1, 2]) : x;
-  const [rows, columns] = [padded[0] / window[0], padded[1] / window[1]];
+  const { batch, channels, window, shift } = layout;
+  const back = shift.map((by) => -by);
+  const shifted = isShifted(layout) ? x.roll(back, dimensions(layout, 1)) : x;
+  const across = shift.map((_, i) => 1 + 2 * i);
+  const inside = across.map((dimension) => dimension + 1);
   return shifted
-    .view([batch, rows, window[0], columns, window[1], channels])
-    .permute([0, 1, 3, 2, 4, 5])
-    .reshape([batch * rows * columns, window[0] * window[1], channels]);
+    .view([batch, ...interleaved(layout), channels])
+    .permute([0, ...across, ...inside, 2 * shift.length + 1])
+    .reshape([batch * product(windowCounts(layout)), product(window), channels]);
 }
 
 /** Undoes {@link partition}. */
 function join(x: Tensor, layout: Layout): Tensor {
   const { batch, channels, padded, window, shift } = layout;
-  const [rows, columns] = [padded[0] / window[0], padded[1] / window[1]];
+  const dims = shift.length;
+  const byTurns = shift.flatMap((_, i) => [1 + i, 1 + dims + i]);
   const map = x
-    .view([batch, rows, columns, window[0], window[1], channels])
-    .permute([0, 1, 3, 2, 4, 5])
-    .reshape([batch, padded[0], padded[1], channels]);
-  return isShifted(layout) ? map.roll([shift[0], shift[1]], [1, 2]) : map;
+    .view([batch, ...windowCounts(layout), ...window, channels])
+    .permute([0, ...byTurns, 2 * dims + 1])
+    .reshape([batch, ...padded, channels]);
+  return isShifted(layout) ? map.roll(shift, dimensions(layout, 1)) : map;
 }
 
 /** Version 2 has no bias for keys. */
@@ -110,12 +135,12 @@ function attentionScores(q: Tensor, k: Tensor, { logitScale = null }: WindowAtte
 /** Keeps positions apart that only the shift in a circle has made neighbours. */
 function masked(scores: Tensor, layout: Layout): Tensor {
   if (!isShifted(layout)) return scores;
-  const { padded, window } = layout;
   const [count = 0, heads = 0, area = 0] = scores.shape;
-  const [rows, columns] = [padded[0] / window[0], padded[1] / window[1]];
-  const windows = rows * columns;
-  const regions = fromTypedArray(regionOfEach(layout), [rows, window[0], columns, window[1]])
-    .permute([0, 2, 1, 3])
+  const windows = product(windowCounts(layout));
+  const across = layout.shift.map((_, i) => 2 * i);
+  const inside = across.map((dimension) => dimension + 1);
+  const regions = fromTypedArray(regionOfEach(layout), interleaved(layout))
+    .permute([...across, ...inside])
     .reshape([windows, area]);
   const apart = regions.unsqueeze(1).sub(regions.unsqueeze(2)).ne(0);
   const mask = apart.to({ dtype: scores.dtype, device: scores.device }).mul(-100);
@@ -125,17 +150,17 @@ function masked(scores: Tensor, layout: Layout): Tensor {
     .view([-1, heads, area, area]);
 }
 
-/** For each position of the shifted map the part of the image that it comes from. */
+/** For each position of the shifted map the part of the image or video that it comes from. */
 function regionOfEach({ padded, window, shift }: Layout): Float32Array {
-  const part = (position: number, side: 0 | 1) => {
-    if (shift[side] === 0 || position >= padded[side] - shift[side]) return 2;
-    return position >= padded[side] - window[side] ? 1 : 0;
-  };
-  const [height, width] = padded;
-  return Float32Array.from(
-    { length: height * width },
-    (_, i) => part(Math.floor(i / width), 0) * 3 + part(i % width, 1),
-  );
+  const parts = padded.map((size, i) => {
+    const [cut = 0, by = 0] = [window[i], shift[i]];
+    return Array.from({ length: size }, (_, position): number => {
+      if (by === 0 || position >= size - by) return 2;
+      return position >= size - cut ? 1 : 0;
+    });
+  });
+  const regions = parts.reduce((all, along) => all.flatMap((region) => along.map((part) => region * 3 + part)), [0]);
+  return Float32Array.from(regions);
 }
 
 export interface ShiftedWindowAttentionOptions {
@@ -149,10 +174,10 @@ export interface ShiftedWindowAttentionOptions {
   dropout?: number;
 }
 
-/** Attention within windows, with a learnt bias for each offset. `(N, H, W, dim)`. */
+/** Attention within windows of images, with a learnt bias for each offset. `(N, H, W, dim)`. */
 export class ShiftedWindowAttention extends nn.Module {
-  readonly windowSize: Pair;
-  readonly shiftSize: Pair;
+  readonly windowSize: WindowSize;
+  readonly shiftSize: WindowSize;
   readonly numHeads: number;
   readonly attentionDropout: number;
   readonly dropout: number;
@@ -161,17 +186,17 @@ export class ShiftedWindowAttention extends nn.Module {
   relative_position_bias_table!: nn.Parameter;
   readonly relative_position_index: nn.Buffer;
 
-  /** @throws {ArgumentError} unless sizes have two numbers and the heads share `dim` evenly */
+  /** @throws {ArgumentError} unless sizes have a number for each dimension and the heads share `dim` evenly */
   constructor(
     dim: number,
-    windowSize: Pair,
-    shiftSize: Pair,
+    windowSize: WindowSize,
+    shiftSize: WindowSize,
     numHeads: number,
     { qkvBias = true, projBias = true, attentionDropout = 0, dropout = 0 }: ShiftedWindowAttentionOptions = {},
   ) {
     super();
-    if (windowSize.length !== 2) throw ArgumentError.expected('windowSize', 'two numbers', windowSize);
-    if (shiftSize.length !== 2) throw ArgumentError.expected('shiftSize', 'two numbers', shiftSize);
+    for (const [name, sizes] of Object.entries({ windowSize, shiftSize }))
+      if (sizes.length !== this.dims) throw ArgumentError.expected(name, `${this.dims} numbers`, sizes);
     if (dim % numHeads !== 0) throw ArgumentError.expected('dim', `a multiple of ${numHeads} heads`, dim);
     this.windowSize = windowSize;
     this.shiftSize = shiftSize;
@@ -181,16 +206,29 @@ export class ShiftedWindowAttention extends nn.Module {
     this.qkv = new nn.Linear(dim, dim * 3, { bias: qkvBias });
     this.proj = new nn.Linear(dim, dim, { bias: projBias });
     this.defineBiasTable();
-    this.relative_position_index = nn.Buffer.from(scope(() => relativePositionIndex(...windowSize).flatten()));
+    this.relative_position_index = nn.Buffer.from(scope(() => this.positionIndex()));
   }
 
   forward(x: Tensor): Tensor {
-    return this.attend(x, this.relativePositionBias(), null);
+    return this.attend(x, null);
+  }
+
+  /** Dimensions of a window. */
+  protected get dims(): number {
+    return 2;
+  }
+
+  protected positionIndex(): Tensor {
+    return relativePositionIndex(...this.windowSize).flatten();
+  }
+
+  /** The windows that a feature map is cut into. */
+  protected windowFor(_x: Tensor): WindowSize {
+    return this.windowSize;
   }
 
   protected defineBiasTable(): void {
-    const [height, width] = this.windowSize;
-    const table = nn.Parameter.empty([(2 * height - 1) * (2 * width - 1), this.numHeads]);
+    const table = nn.Parameter.empty([product(this.windowSize.map((size) => 2 * size - 1)), this.numHeads]);
     nn.init.truncNormal_(table, 0, 0.02);
     this.relative_position_bias_table = table;
   }
@@ -200,13 +238,14 @@ export class ShiftedWindowAttention extends nn.Module {
     return this.relative_position_bias_table;
   }
 
-  protected relativePositionBias(): Tensor {
-    const [height, width] = this.windowSize;
-    return relativePositionBias(this.biasTable(), this.relative_position_index, height * width);
+  protected relativePositionBias(window: WindowSize): Tensor {
+    return relativePositionBias(this.biasTable(), this.relative_position_index, product(window));
   }
 
-  protected attend(x: Tensor, bias: Tensor, logitScale: Tensor | null): Tensor {
-    const { qkv, proj, windowSize, shiftSize, numHeads, attentionDropout, dropout, training } = this;
+  protected attend(x: Tensor, logitScale: Tensor | null): Tensor {
+    const { qkv, proj, shiftSize, numHeads, attentionDropout, dropout, training } = this;
+    const windowSize = this.windowFor(x);
+    const bias = this.relativePositionBias(windowSize);
     const sizes = { windowSize, shiftSize, numHeads, attentionDropout, dropout, training };
     const weights = { qkvWeight: qkv.weight, projWeight: proj.weight, qkvBias: qkv.bias, projBias: proj.bias };
     return shiftedWindowAttention(x, { ...sizes, ...weights, relativePositionBias: bias, logitScale });
@@ -221,8 +260,8 @@ export class ShiftedWindowAttentionV2 extends ShiftedWindowAttention {
 
   constructor(
     dim: number,
-    windowSize: Pair,
-    shiftSize: Pair,
+    windowSize: WindowSize,
+    shiftSize: WindowSize,
     numHeads: number,
     options: ShiftedWindowAttentionOptions = {},
   ) {
@@ -242,12 +281,12 @@ export class ShiftedWindowAttentionV2 extends ShiftedWindowAttention {
   }
 
   override forward(x: Tensor): Tensor {
-    return this.attend(x, this.relativePositionBias(), this.logit_scale);
+    return this.attend(x, this.logit_scale);
   }
 
   /** The offsets themselves on a logarithmic scale, `(1, 2 · height − 1, 2 · width − 1, 2)`. */
   protected override defineBiasTable(): void {
-    const [height, width] = this.windowSize;
+    const [height = 0, width = 0] = this.windowSize;
     const table = scope(() => {
       const offsets = (size: number) => arange(-(size - 1), size, 1, { dtype: 'float32' }).div(size - 1);
       const shape = [2 * height - 1, 2 * width - 1];
@@ -262,7 +301,7 @@ export class ShiftedWindowAttentionV2 extends ShiftedWindowAttention {
     return pipe(this.relative_coords_table, this.cpb_mlp, (biases) => biases.view([-1, this.numHeads]));
   }
 
-  protected override relativePositionBias(): Tensor {
-    return super.relativePositionBias().sigmoid().mul(16);
+  protected override relativePositionBias(window: WindowSize): Tensor {
+    return super.relativePositionBias(window).sigmoid().mul(16);
   }
 }

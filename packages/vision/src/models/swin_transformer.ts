@@ -15,13 +15,12 @@ import {
   ShiftedWindowAttention,
   type ShiftedWindowAttentionOptions,
   ShiftedWindowAttentionV2,
+  type WindowSize,
 } from './shifted-window-attention.ts';
 import * as weightsOf from './swin_transformer-weights.ts';
 import { MLPBlock } from './transformer-mlp.ts';
 import { requireCount } from './utils.ts';
 import type { WeightsEnum } from './weights.ts';
-
-type Pair = readonly [height: number, width: number];
 
 /** The four corners of each 2×2 square, along the channels; odd sizes are padded. `(…, H/2, W/2, 4C)` */
 function gatherSquares(x: Tensor): Tensor {
@@ -65,7 +64,7 @@ export class PatchMergingV2 extends nn.Module {
 
 /** Makes the attention of a block. */
 export type AttentionLayer = LayerFactory<
-  [dim: number, windowSize: Pair, shiftSize: Pair, numHeads: number, options: ShiftedWindowAttentionOptions]
+  [dim: number, windowSize: WindowSize, shiftSize: WindowSize, numHeads: number, options: ShiftedWindowAttentionOptions]
 >;
 
 export interface SwinBlockOptions {
@@ -91,7 +90,13 @@ export class SwinTransformerBlock extends nn.Module {
   readonly norm2: nn.Module;
   readonly mlp: nn.Module;
 
-  constructor(dim: number, numHeads: number, windowSize: Pair, shiftSize: Pair, options: SwinBlockOptions = {}) {
+  constructor(
+    dim: number,
+    numHeads: number,
+    windowSize: WindowSize,
+    shiftSize: WindowSize,
+    options: SwinBlockOptions = {},
+  ) {
     super();
     const { mlpRatio = 4, dropout = 0, attentionDropout = 0, stochasticDepthProb = 0 } = options;
     const { normLayer = nn.LayerNorm, attnLayer = ShiftedWindowAttention } = options;
@@ -111,7 +116,13 @@ export class SwinTransformerBlock extends nn.Module {
 
 /** Version 2: cosine attention, and the norms after attention and linear layers instead of before. */
 export class SwinTransformerBlockV2 extends SwinTransformerBlock {
-  constructor(dim: number, numHeads: number, windowSize: Pair, shiftSize: Pair, options: SwinBlockOptions = {}) {
+  constructor(
+    dim: number,
+    numHeads: number,
+    windowSize: WindowSize,
+    shiftSize: WindowSize,
+    options: SwinBlockOptions = {},
+  ) {
     super(dim, numHeads, windowSize, shiftSize, { attnLayer: ShiftedWindowAttentionV2, ...options });
   }
 
@@ -124,14 +135,14 @@ export class SwinTransformerBlockV2 extends SwinTransformerBlock {
 
 /** The size of a Swin Transformer. */
 export interface SwinSize {
-  readonly patchSize: Pair;
+  readonly patchSize: readonly [height: number, width: number];
   /** Channels of the first stage; each next one has twice as many. */
   readonly embedDim: number;
   /** Blocks of each stage. */
   readonly depths: readonly number[];
   /** Heads of each stage. */
   readonly numHeads: readonly number[];
-  readonly windowSize: Pair;
+  readonly windowSize: WindowSize;
 }
 
 export interface SwinTransformerOptions {
@@ -148,9 +159,47 @@ export interface SwinTransformerOptions {
   /** Default `nn.LayerNorm`. */
   normLayer?: NormLayer;
   /** Makes the blocks. Default {@link SwinTransformerBlock}. */
-  block?: LayerFactory<[dim: number, numHeads: number, windowSize: Pair, shiftSize: Pair, options: SwinBlockOptions]>;
+  block?: LayerFactory<
+    [dim: number, numHeads: number, windowSize: WindowSize, shiftSize: WindowSize, options: SwinBlockOptions]
+  >;
   /** Makes what lies between the stages. Default {@link PatchMerging}. */
   downsampleLayer?: LayerFactory<[dim: number, normLayer: NormLayer]>;
+}
+
+/** Appends the stages with what lies between them. @returns the channels of the last one */
+export function appendStages(
+  features: nn.Sequential,
+  { embedDim, depths, numHeads, windowSize }: Omit<SwinSize, 'patchSize'>,
+  options: Omit<SwinTransformerOptions, 'numClasses'>,
+): number {
+  const { mlpRatio = 4, dropout = 0, attentionDropout = 0, stochasticDepthProb = 0.1 } = options;
+  const { normLayer = nn.LayerNorm, block = SwinTransformerBlock, downsampleLayer = PatchMerging } = options;
+  const total = depths.reduce((sum, depth) => sum + depth, 0);
+  let position = 0;
+  let dim = embedDim;
+  for (const [i, depth] of depths.entries()) {
+    const stage = new nn.Sequential();
+    for (let layer = 0; layer < depth; layer++) {
+      const shiftSize = windowSize.map((window) => (layer % 2 === 0 ? 0 : Math.floor(window / 2)));
+      const probability = (stochasticDepthProb * position++) / (total - 1);
+      const shared = { mlpRatio, dropout, attentionDropout, stochasticDepthProb: probability, normLayer };
+      stage.append(makeLayer(block, dim, numHeads[i] ?? 1, windowSize, shiftSize, shared));
+    }
+    features.append(stage);
+    if (i === depths.length - 1) break;
+    features.append(makeLayer(downsampleLayer, dim, normLayer));
+    dim *= 2;
+  }
+  return dim;
+}
+
+/** Draws the weights of all linear layers anew. */
+export function initialiseSwin(model: nn.AnyModule): void {
+  for (const layer of model.modules()) {
+    if (!(layer instanceof nn.Linear)) continue;
+    nn.init.truncNormal_(layer.weight, 0, 0.02);
+    if (layer.bias !== null) nn.init.zeros_(layer.bias);
+  }
 }
 
 /** The network: patches, stages with mergings between, norm, global average, linear. `(N, 3, H, W)` to `(N, numClasses)`. */
@@ -164,41 +213,20 @@ export class SwinTransformer extends nn.Module {
 
   constructor(size: SwinSize, options: SwinTransformerOptions = {}) {
     super();
-    const { mlpRatio = 4, dropout = 0, attentionDropout = 0, stochasticDepthProb = 0.1, numClasses = 1000 } = options;
-    const { normLayer = nn.LayerNorm, block = SwinTransformerBlock, downsampleLayer = PatchMerging } = options;
-    const { patchSize, embedDim, depths, windowSize } = size;
+    const { numClasses = 1000, normLayer = nn.LayerNorm } = options;
+    const { patchSize, embedDim } = size;
     requireCount('numClasses', numClasses);
     const patches = new nn.Conv2d(3, embedDim, patchSize, { stride: patchSize });
     this.features = new nn.Sequential(
       new nn.Sequential(patches, new Permute([0, 2, 3, 1]), makeLayer(normLayer, embedDim)),
     );
-    const total = depths.reduce((sum, depth) => sum + depth, 0);
-    let position = 0;
-    let dim = embedDim;
-    for (const [i, depth] of depths.entries()) {
-      const stage = new nn.Sequential();
-      for (let layer = 0; layer < depth; layer++) {
-        const shift = (window: number) => (layer % 2 === 0 ? 0 : Math.floor(window / 2));
-        const shiftSize = [shift(windowSize[0]), shift(windowSize[1])] as const;
-        const probability = (stochasticDepthProb * position++) / (total - 1);
-        const shared = { mlpRatio, dropout, attentionDropout, stochasticDepthProb: probability, normLayer };
-        stage.append(makeLayer(block, dim, size.numHeads[i] ?? 1, windowSize, shiftSize, shared));
-      }
-      this.features.append(stage);
-      if (i === depths.length - 1) break;
-      this.features.append(makeLayer(downsampleLayer, dim, normLayer));
-      dim *= 2;
-    }
+    const dim = appendStages(this.features, size, options);
     this.norm = makeLayer(normLayer, dim);
     this.permute = new Permute([0, 3, 1, 2]);
     this.avgpool = new nn.AdaptiveAvgPool2d(1);
     this.flatten = new nn.Flatten(1);
     this.head = new nn.Linear(dim, numClasses);
-    for (const layer of this.modules()) {
-      if (!(layer instanceof nn.Linear)) continue;
-      nn.init.truncNormal_(layer.weight, 0, 0.02);
-      if (layer.bias !== null) nn.init.zeros_(layer.bias);
-    }
+    initialiseSwin(this);
   }
 
   forward(x: Tensor): Tensor {
@@ -219,7 +247,7 @@ const S = { embedDim: 96, depths: [2, 2, 18, 2], numHeads: [3, 6, 12, 24] };
 const B = { embedDim: 128, depths: [2, 2, 18, 2], numHeads: [4, 8, 16, 32] };
 
 function swin(name: string, version: 1 | 2, { embedDim, depths, numHeads, stochasticDepthProb, weights }: Variant) {
-  const windowSize: Pair = version === 1 ? [7, 7] : [8, 8];
+  const windowSize = version === 1 ? [7, 7] : [8, 8];
   const size: SwinSize = { patchSize: [4, 4], embedDim, depths, numHeads, windowSize };
   const [block, downsampleLayer] =
     version === 1 ? [SwinTransformerBlock, PatchMerging] : [SwinTransformerBlockV2, PatchMergingV2];
