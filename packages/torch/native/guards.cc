@@ -85,6 +85,14 @@ void recurrent(const std::vector<ArgumentPlan>& arguments, const torch::jit::Sta
   }
 }
 
+// One list of edges, or one count, a column of the input.
+void histogramdd(const std::vector<ArgumentPlan>& arguments, const torch::jit::Stack& stack) {
+  const at::Tensor& input = tensor_at(stack, 0);
+  const size_t length = stack[1].isTensorList() ? stack[1].toTensorVector().size() : stack[1].isIntList() ? stack[1].toIntVector().size() : 1;
+  const auto columns = static_cast<size_t>(input.dim() > 0 ? input.size(-1) : 0);
+  require(!stack[1].isList() || length == columns, arguments[1].name + " must have one element for each column of self");
+}
+
 void one_element(const std::vector<ArgumentPlan>&, const torch::jit::Stack& stack) {
   require(tensor_at(stack, 0).numel() == 1, "takes a tensor with one element");
 }
@@ -116,6 +124,7 @@ const std::unordered_map<std::string, Guard>& guards() {
       {"aten::conv_transpose3d", convolution},
       {"aten::convolution", convolution},
       {"aten::_convolution", convolution},
+      {"aten::histogramdd", histogramdd},
       {"aten::native_channel_shuffle", channel_shuffle},
       {"aten::pixel_shuffle", factor},
       {"aten::pixel_unshuffle", factor},

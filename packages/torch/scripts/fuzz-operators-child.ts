@@ -3,7 +3,7 @@
 import { empty, full, ones, rand, randint, tensor, zeros } from '../src/core/creation.ts';
 import { invoke, Operator } from '../src/core/dispatch.ts';
 import * as typedOperators from '../src/core/generated/operators.ts';
-import { Generator } from '../src/core/generator.ts';
+import { Generator, manualSeed } from '../src/core/generator.ts';
 import { scope } from '../src/core/scope.ts';
 import { Tensor } from '../src/core/tensor.ts';
 import { native, type SchemaArgument } from '../src/native.ts';
@@ -229,7 +229,9 @@ for (let call = options.start; call < options.calls; call++) {
   const [name = '', overload = ''] = qualified.split('.');
   const operator = new Operator(name, overload);
   scope(() => {
-    const maker = new Maker(options.seed * 1_000_003 + call);
+    const seed = options.seed * 1_000_003 + call;
+    manualSeed(seed);
+    const maker = new Maker(seed);
     const args = maker.arguments(operator.schema.arguments);
     log.before(call, qualified, args.map(show).join(', ').replaceAll('\n', ' '));
     try {
