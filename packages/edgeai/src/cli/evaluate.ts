@@ -8,6 +8,7 @@ import { addOptions, addRecipeOptions, givenFlags } from '../recipes/command-opt
 import type { OptionTable } from '../recipes/option-table.ts';
 import { resolveRecipe } from '../recipes/resolve.ts';
 import { type CommandContext, columnsOf, print, printJson } from './context.ts';
+import { formatNumber } from './format.ts';
 import { renderTable } from './table.ts';
 
 /** The options that an evaluation looks at; a recipe may hold all others too. */
@@ -112,7 +113,7 @@ export async function evaluateClassification(
     }
     if (json) return printJson(context, perClass ? report : { ...report, classes: undefined });
     const { classes, ...figures } = report;
-    const rows = Object.entries(figures).map(([name, value]) => [name, value === null ? 'none' : String(value)]);
+    const rows = Object.entries(figures).map(([name, value]) => [name, readable(name, value)]);
     print(context, renderTable(['what', 'value'], rows, { align: { value: 'left' } }));
     if (!perClass) return;
     const table = classes.map(({ index, name, images, acc1, confusedWith }) => [
@@ -129,4 +130,10 @@ export async function evaluateClassification(
   } finally {
     progress.close();
   }
+}
+
+function readable(name: string, value: string | number | null): string {
+  if (value === null) return 'none';
+  if (typeof value === 'string') return value;
+  return name.startsWith('acc') ? `${value.toFixed(2)} %` : formatNumber(value);
 }

@@ -9,6 +9,7 @@ import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { reportFailure } from './failure.ts';
 import { predictCommand } from './predict.ts';
+import { letThreadsSleep } from './threads.ts';
 import { trainCommand } from './train.ts';
 import { zooCommand } from './zoo.ts';
 
@@ -26,6 +27,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. EDGEAI_DEBUG=1 add
 
 /** Runs the program with the arguments after its name and returns the exit code. Never throws. */
 export async function main(argv: readonly string[]): Promise<number> {
+  letThreadsSleep(process.env);
   const context = processContext();
   // `edgeai zoo list | head` closes the pipe early: that is no failure.
   context.stdout.on('error', endOnClosedPipe);

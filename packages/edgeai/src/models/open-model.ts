@@ -1,5 +1,6 @@
 /** @file Builds the model that a command names, with its options and weights; checkpoints of this program say themselves what they are of. */
 
+import { existsSync } from 'node:fs';
 import { manualSeed, type nn, Scope } from '@edgeai/torch';
 import { downloadWeights, models } from '@edgeai/vision';
 
@@ -66,6 +67,6 @@ export async function openModel(request: ModelRequest): Promise<OpenedModel> {
 
 /** Downloads a published checkpoint unless it is there. */
 export async function fetchEntry(entry: models.Weights, log: (message: string) => void): Promise<string> {
-  log(`weights ${entry.name}`);
+  if (!existsSync(models.checkpointPath(entry))) log(`downloading ${entry.name} from ${entry.url}`);
   return downloadWeights(entry);
 }

@@ -106,6 +106,15 @@ export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
   save(checkpoint, path, { detach: true });
 }
 
+/** What a checkpoint said beside the state that it restored. */
+export interface Resumed {
+  position: RunPosition;
+  /** The settings of the run that it is of, under the original's names. */
+  args: Readonly<Record<string, unknown>>;
+  /** True where another program wrote it. */
+  foreign: boolean;
+}
+
 /**
  * Puts the state of the file at `path` into `trainer` and the random generators.
  *
@@ -114,7 +123,7 @@ export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
  *
  * @throws FileReadError where it cannot be read; FileFormatError, StateDictError or OptimizerStateError where it does not fit
  */
-export function resumeFrom(path: string, trainer: Trainer): { position: RunPosition; foreign: boolean } {
+export function resumeFrom(path: string, trainer: Trainer): Resumed {
   return scope(() => {
     const content = readCheckpoint(path);
     const original = originalPart.safeParse(content);
@@ -135,13 +144,18 @@ export function resumeFrom(path: string, trainer: Trainer): { position: RunPosit
     trainer.scheduler.loadStateDict(original.data.lr_scheduler);
     if (trainer.average !== null) restorePart('model_ema', '--model-ema', content, trainer.average, path);
     if (trainer.scaler !== null) restorePart('scaler', '--amp-dtype float16', content, trainer.scaler, path);
+    const args = isPlain(content.args) ? content.args : {};
     if (own === undefined) {
       const position = { epoch: original.data.epoch, unevaluated: null, best: null, seconds: 0, images: 0 };
-      return { position, foreign: true };
+      return { position, args, foreign: true };
     }
     const { random, version: _, ...position } = own.data;
     restoreRandomState(random);
-    return { position: { ...position, unevaluated: position.unevaluated as MetricsRecord | null }, foreign: false };
+    return {
+      position: { ...position, unevaluated: position.unevaluated as MetricsRecord | null },
+      args,
+      foreign: false,
+    };
   });
 }
 
@@ -164,7 +178,7 @@ export function readCheckpoint(path: string): Record<string, unknown> {
 }
 
 /** The settings under the names of the original's arguments: `batch_size` for `batchSize`. */
-function argsOf(config: TrainingConfig): Record<string, unknown> {
+export function argsOf(config: TrainingConfig): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config).map(([key, value]) => [
       key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),

@@ -45,3 +45,21 @@ export function adoptBest(
   logger.warn(`there is no ${beside}: the best state of the run so far is lost, and the next one counts as the best`);
   return { ...position, best: null };
 }
+
+/** Settings that may differ between the sessions of a run without changing its numbers. */
+const HARMLESS = new Set([
+  ...['output_dir', 'resume', 'overwrite', 'start_epoch', 'test_only', 'print_freq', 'checkpoint_freq', 'workers'],
+  ...['export', 'opset_version', 'cache_dataset', 'weights', 'weights_state_dict_name', 'seed', 'data_path', 'device'],
+]);
+
+/** Settings with which the run does not go on as it began, such as `lr 0.1 → 0.2`. */
+export function changedSettings(
+  before: Readonly<Record<string, unknown>>,
+  now: Readonly<Record<string, unknown>>,
+): string[] {
+  return Object.entries(now).flatMap(([name, value]) => {
+    if (HARMLESS.has(name) || !(name in before)) return [];
+    const [old, current] = [JSON.stringify(before[name]), JSON.stringify(value)];
+    return old === current ? [] : [`${name.replaceAll('_', '-')} ${old} → ${current}`];
+  });
+}

@@ -40,6 +40,7 @@ const metricsOf = (folder: string): unknown =>
 test('stopped after any number of steps, with every kind of state, a resumed run ends as an uninterrupted one', async () => {
   const variants = [
     { epochs: 2 },
+    { epochs: 2, amp: true, opt: 'sgd_nesterov' },
     {
       epochs: 4,
       checkpointFreq: 3,
@@ -83,7 +84,11 @@ test('a run that goes on in another folder takes its best state along', async ()
 test('more epochs can be added to a finished run', async () => {
   const folder = newFolder();
   await trainToy(toyConfig(folder, { epochs: 1 }));
-  await trainToy(toyConfig(folder, { epochs: 2, resume: folder }));
+  await trainToy(toyConfig(folder, { epochs: 2, lr: 0.5, resume: folder }));
+  assert.match(
+    readFileSync(join(folder, 'run.log'), 'utf8'),
+    /settings have changed since: epochs 1 → 2, lr 0\.05 → 0\.5;/,
+  );
   assert.deepEqual(
     MetricsLog.read(join(folder, 'metrics.jsonl')).map(({ epoch, phase }) => [epoch, phase]),
     [

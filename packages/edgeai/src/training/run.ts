@@ -8,11 +8,11 @@ import { EventWriter } from '../runs/events.ts';
 import { RunLogger } from '../runs/logger.ts';
 import { MetricsLog } from '../runs/metrics-log.ts';
 import { RunFolder } from '../runs/run-folder.ts';
-import { type RunPosition, resumeFrom } from './checkpoint.ts';
+import { argsOf, type RunPosition, resumeFrom } from './checkpoint.ts';
 import { finishRun, type TrainingResult } from './finish.ts';
 import { runLoop } from './loop.ts';
 import { setUpMachine } from './machine.ts';
-import { adoptBest, findCheckpoint } from './resume.ts';
+import { adoptBest, changedSettings, findCheckpoint } from './resume.ts';
 import type { Task } from './task.ts';
 import { Trainer } from './trainer.ts';
 
@@ -82,12 +82,18 @@ function begin(
   if (checkpoint === null) {
     return { epoch: config.startEpoch - 1, unevaluated: null, best: null, seconds: 0, images: 0 };
   }
-  const { position, foreign } = resumeFrom(checkpoint, trainer);
+  const { position, args, foreign } = resumeFrom(checkpoint, trainer);
   const next = position.unevaluated === null ? position.epoch + 1 : position.epoch;
   if (next >= config.epochs) {
     logger.info(`${checkpoint} is at the end of ${position.epoch + 1} epochs: nothing is left to train`);
   } else {
     logger.info(`continuing with epoch ${next + 1}/${config.epochs} from ${checkpoint}`);
+  }
+  const changes = foreign ? [] : changedSettings(args, argsOf(config));
+  if (changes.length > 0) {
+    logger.warn(
+      `settings have changed since: ${changes.join(', ')}; optimiser and learning rate go on as they were saved`,
+    );
   }
   if (foreign) {
     logger.warn('the checkpoint does not say where the random numbers and the best metric stood: they begin anew');
