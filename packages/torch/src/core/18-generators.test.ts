@@ -21,6 +21,9 @@ const fixture = JSON.parse(readFileSync(new URL('fixtures/generator.json', impor
   own: Record<string, number[]>;
 };
 
+/** Seed, position and words of the generator; behind them lies half a normal pair, which need not be the same to the bit. */
+const TWISTER_BYTES = 8 + 4 + 4 + 8 + 624 * 8;
+
 /** In the order of scripts/make-generator-fixture.py. */
 function draw(): Record<string, Tensor> {
   return {
@@ -57,7 +60,7 @@ for (const [seed, expected] of Object.entries(fixture.seeds)) {
     const generator = manualSeed(BigInt(seed));
     assert.equal(generator.initialSeed(), BigInt(expected.initialSeed));
     for (const [name, actual] of Object.entries(draw())) assertDrawn(name, actual, expected[name] as number[]);
-    const state = getRngState().toTypedArray() as Uint8Array;
+    const state = (getRngState().toTypedArray() as Uint8Array).subarray(0, TWISTER_BYTES);
     assert.equal(createHash('sha256').update(state).digest('hex'), expected.stateSha256);
   });
 }
