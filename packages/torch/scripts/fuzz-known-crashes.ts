@@ -6,6 +6,7 @@
 
 const NAMES = [
   // Halves that trust the operator in front of them.
+  '_batch_norm_no_update',
   '_cholesky_solve_helper',
   '_compute_linear_combination',
   '_convert_indices_from_coo_to_csr',
@@ -68,5 +69,7 @@ const NAMES = [
 export const KNOWN_CRASHES: readonly RegExp[] = [
   ...NAMES.map((name) => new RegExp(`^aten::${name}(\\.|$)`)),
   /^quantized::embedding_bag_/,
+  /^mkldnn::_reorder/,
+  /linear_prepack_fp16$/,
   /^prepacked::/,
 ];
