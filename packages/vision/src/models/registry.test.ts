@@ -61,7 +61,7 @@ test('lists are sorted and filtered by patterns, group and task', () => {
   assert.deepEqual(all, [...all].sort());
   assert.deepEqual(listModels({ include: 'wide_*' }), ['wide_resnet101_2', 'wide_resnet50_2']);
   assert.deepEqual(listModels({ include: ['resnet?8', 'resnet34'] }), ['resnet18', 'resnet34']);
-  assert.deepEqual(listModels({ include: '*resn*', exclude: ['*101*', '*152', 'resnext*'] }), [
+  assert.deepEqual(listModels({ include: '*resn*', exclude: ['*101*', '*152', 'resnext*'], task: 'classification' }), [
     'resnet18',
     'resnet34',
     'resnet50',
