@@ -270,7 +270,18 @@ export {
 } from './vgg-weights.ts';
 export { type MSBlockConfig, MViT, type MViTOptions, mvit_v1_b, mvit_v2_s } from './video/mvit.ts';
 export { MViT_V1_B_Weights, MViT_V2_S_Weights } from './video/mvit-weights.ts';
-export { mc3_18, r2plus1d_18, r3d_18, VideoResNet, type VideoResNetOptions } from './video/resnet.ts';
+export {
+  Conv2Plus1D,
+  Conv3DNoTemporal,
+  Conv3DSimple,
+  mc3_18,
+  r2plus1d_18,
+  r3d_18,
+  VideoBasicBlock,
+  VideoBottleneck,
+  VideoResNet,
+  type VideoResNetOptions,
+} from './video/resnet.ts';
 export {
   MC3_18_Weights,
   R2Plus1D_18_Weights,
