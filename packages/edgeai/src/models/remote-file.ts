@@ -13,7 +13,7 @@ export async function localFile(given: string, log: (message: string) => void): 
     const path = join(models.checkpointFolder(), basename(new URL(given).pathname));
     if (existsSync(path)) return path;
     log(`downloading ${given}`);
-    await downloadFile(given, path, { sha256: /-([0-9a-f]{8,})\.\w+$/.exec(path)?.[1] });
+    await downloadFile(given, path, { sha256: models.hashInName(path) });
     return path;
   }
   const path = given.startsWith('~/') ? join(homedir(), given.slice(2)) : given;

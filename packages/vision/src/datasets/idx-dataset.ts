@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ArgumentError, data, keep, type Tensor } from '@edgeai/torch';
-import { type DownloadUrlOptions, downloadUrl } from './download.ts';
+import { type DownloadOptions, downloadFile } from '../download.ts';
 import { DatasetError } from './errors.ts';
 import { readIdx } from './idx.ts';
 import { expandHome } from './listing.ts';
@@ -31,9 +31,7 @@ export interface IdxDatasetOptions<T, Y> extends VisionDatasetOptions<Tensor, T,
   train?: boolean;
 }
 
-export interface IdxOpenOptions<T, Y>
-  extends IdxDatasetOptions<T, Y>,
-    Pick<DownloadUrlOptions, 'onProgress' | 'signal'> {
+export interface IdxOpenOptions<T, Y> extends IdxDatasetOptions<T, Y>, Pick<DownloadOptions, 'onProgress' | 'signal'> {
   /** Fetch files that are missing. Default false. */
   download?: boolean;
 }
@@ -140,7 +138,7 @@ export async function ensureFiles(
     );
   for (const name of missing) {
     const file = `${name}.gz`;
-    await downloadUrl(
+    await downloadFile(
       source.mirrors.map((mirror) => `${mirror}${file}`),
       join(expandHome(root), source.name, 'raw', file),
       { md5: source.md5[file], onProgress: options.onProgress, signal: options.signal },

@@ -1,7 +1,6 @@
 /** @file The `datasets` namespace: pictures with their classes, from folders, lists and well-known collections. */
 
 export { CsvList, type CsvListOptions } from './csv-list.ts';
-export { type DownloadUrlOptions, downloadUrl } from './download.ts';
 export { DatasetError } from './errors.ts';
 export { FakeData, type FakeDataOptions } from './fake.ts';
 export {

@@ -335,6 +335,7 @@ export {
   checkpointPath,
   type DownloadWeightsOptions,
   downloadWeights,
+  hashInName,
   WeightsNotDownloadedError,
 } from './weights-files.ts';
 export { readStateDict, withWeights } from './weights-loading.ts';

@@ -39,9 +39,16 @@ export function requireCheckpoint(weights: Weights): string {
   return path;
 }
 
-export interface DownloadWeightsOptions extends Pick<DownloadOptions, 'onProgress' | 'signal'> {
+export interface DownloadWeightsOptions extends Omit<DownloadOptions, 'sha256' | 'md5'> {
   /** Default: {@link checkpointFolder}. */
   folder?: string;
+  /** Check the hash of a file that is on disk already, and fetch it anew where it is damaged. Default `false`. */
+  verify?: boolean;
+}
+
+/** The beginning of the SHA-256 that a published file must have, from its name; `undefined` for names without. */
+export function hashInName(path: string): string | undefined {
+  return /-([0-9a-f]{8,})\.\w+$/.exec(path)?.[1];
 }
 
 /**
@@ -55,10 +62,9 @@ export async function downloadWeights(
   weights: Weights | string,
   options: DownloadWeightsOptions = {},
 ): Promise<string> {
-  const { folder, ...rest } = options;
+  const { folder, verify = false, ...rest } = options;
   const entry = typeof weights === 'string' ? getWeight(weights) : weights;
   const path = checkpointPath(entry, folder);
-  if (!existsSync(path))
-    await downloadFile(entry.url, path, { ...rest, sha256: /-([0-9a-f]{8,})\./.exec(basename(path))?.[1] });
+  if (verify || !existsSync(path)) await downloadFile(entry.url, path, { ...rest, sha256: hashInName(path) });
   return path;
 }
