@@ -4,7 +4,7 @@ import { data, manualSeed, nn, optim, scope } from '@edgeai/torch';
 import { datasets, getModel, transforms } from '@edgeai/vision';
 
 manualSeed(0);
-const { Compose, Pad, Lambda, ConvertImageDtype, Normalize } = transforms;
+const { Compose, Pad, ConvertImageDtype, Normalize } = transforms;
 const transform = new Compose([new Pad(2), new ConvertImageDtype('float32'), new Normalize([0.286], [0.353])]);
 const train = new datasets.FashionMNIST(undefined, { train: true, transform });
 const model = getModel('mobilenet_v2', { numClasses: 10 });

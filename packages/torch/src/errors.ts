@@ -59,7 +59,8 @@ export class FileFormatError extends EdgeAIError {
 /** A short description of any value for an error message. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (typeof value === 'string') return `${JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)} of type string`;
+  if (typeof value === 'string')
+    return `${JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)} of type string`;
   if (typeof value === 'number' || typeof value === 'boolean') return `${value} of type ${typeof value}`;
   if (typeof value === 'bigint') return `${value}n of type bigint`;
   if (Array.isArray(value)) return `an array of length ${value.length}`;
