@@ -34,6 +34,12 @@ export {
   DenseNet201_Weights,
 } from './densenet-weights.ts';
 export {
+  BackboneWithFPN,
+  type BackboneWithFPNOptions,
+  type ResnetFpnOptions,
+  resnetFpnExtractor,
+} from './detection/backbone-utils.ts';
+export {
   EfficientNet,
   type EfficientNetBuilderOptions,
   type EfficientNetOptions,

@@ -1,6 +1,14 @@
 /** @file The `ops` namespace: blocks and operators for vision networks. */
 
 export { checkpoint } from './checkpoint.ts';
+export {
+  ExtraFPNBlock,
+  type FeatureMaps,
+  FeaturePyramidNetwork,
+  type FeaturePyramidNetworkOptions,
+  LastLevelMaxPool,
+  LastLevelP6P7,
+} from './feature-pyramid-network.ts';
 export { type ActivationLayer, type LayerFactory, makeLayer, type NormLayer } from './layer-factory.ts';
 export { LayerNorm2d } from './layer-norm.ts';
 export {
