@@ -198,6 +198,7 @@ export {
   type LoadReport,
   type LoadStateDictOptions,
   type MismatchedKey,
+  renameStateKeys,
   type StateDict,
   StateDictError,
 } from './state-dict.ts';

@@ -179,6 +179,13 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     return loadStateDict(this, state, options);
   }
 
+  /**
+   * Brings entries of older or foreign state dicts into the form of this module: changes `state`, a copy of what is to be
+   * loaded, where `prefix` stands before each of the module's own keys. Loading calls it for every module, the outer ones
+   * first. Overridden by modules whose keys have changed.
+   */
+  adaptState(_state: StateDict, _prefix: string): void {}
+
   /** Training mode for this module and all below. */
   train(mode = true): this {
     for (const [, module] of this.namedModules()) module.setTraining(mode);

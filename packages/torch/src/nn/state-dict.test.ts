@@ -136,3 +136,31 @@ describe('state dicts', () => {
       assert.throws(() => net.loadStateDict({}), /9\.weight and 2 more/);
     }));
 });
+
+class Renamed extends nn.Module {
+  readonly weight: nn.Parameter = new nn.Parameter(ones([2]));
+
+  override adaptState(state: nn.StateDict, prefix: string): void {
+    nn.renameStateKeys(state, prefix, (key) => key.replace(/^gain$/, 'weight'));
+    delete state[`${prefix}count`];
+  }
+
+  forward(input: Tensor): Tensor {
+    return input.mul(this.weight);
+  }
+}
+
+describe('modules whose keys have changed', () => {
+  it('adapt old state dicts, wherever they are in a network, and leave what was given alone', () => {
+    scope(() => {
+      using net = new nn.Sequential(new nn.Linear(2, 2), new nn.Sequential(new Renamed()));
+      const { '1.0.weight': weight, ...rest } = net.stateDict();
+      assert.ok(weight !== undefined);
+      const old = { ...rest, '1.0.gain': tensor([3, 4]), '1.0.count': tensor(7) };
+      assert.deepEqual(net.loadStateDict(old), { missing: [], unexpected: [], mismatched: [] });
+      assert.deepEqual(weight.toArray(), [3, 4]);
+      assert.ok('1.0.gain' in old && '1.0.count' in old);
+      assert.throws(() => net.loadStateDict({ ...old, gain: weight }), /unexpected keys: gain/);
+    });
+  });
+});

@@ -63,6 +63,19 @@ export function describeReport(report: LoadReport): string {
   return lines.map((line) => `\n  ${line}`).join('');
 }
 
+/**
+ * For `adaptState`: gives the entries below `prefix` the names that `rename` makes of theirs, without the prefix. In place.
+ */
+export function renameStateKeys(state: StateDict, prefix: string, rename: (key: string) => string): void {
+  for (const [key, tensor] of Object.entries(state)) {
+    if (!key.startsWith(prefix)) continue;
+    const renamed = prefix + rename(key.slice(prefix.length));
+    if (renamed === key) continue;
+    delete state[key];
+    state[renamed] = tensor;
+  }
+}
+
 /** @internal */
 export function stateDict(module: AnyModule): StateDict {
   const result: StateDict = {};
@@ -78,8 +91,10 @@ function collect(module: AnyModule, prefix: string, into: StateDict): void {
 }
 
 /** @internal */
-export function loadStateDict(module: AnyModule, state: StateDict, options: LoadStateDictOptions): LoadReport {
+export function loadStateDict(module: AnyModule, given: StateDict, options: LoadStateDictOptions): LoadReport {
   const { strict = true, ignoreMismatched = false } = options;
+  const state = { ...given };
+  for (const [path, child] of module.namedModules()) child.adaptState(state, path === '' ? '' : `${path}.`);
   const own = stateDict(module);
   const absent = Object.keys(own).filter((key) => !Object.hasOwn(state, key));
   const zeroed = absent.filter((key) => isZeroIfMissing(own[key]));

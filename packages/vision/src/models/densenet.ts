@@ -158,9 +158,8 @@ export class DenseNet extends nn.Module {
   }
 
   /** Takes the keys of old checkpoints, such as `denselayer1.norm.1.weight`, too. */
-  override loadStateDict(state: nn.StateDict, options?: nn.LoadStateDictOptions): nn.LoadReport {
-    const renamed = Object.entries(state).map(([key, tensor]) => [key.replace(OLD_KEY, '$1$2'), tensor] as const);
-    return super.loadStateDict(Object.fromEntries(renamed), options);
+  override adaptState(state: nn.StateDict, prefix: string): void {
+    nn.renameStateKeys(state, prefix, (key) => key.replace(OLD_KEY, '$1$2'));
   }
 }
 

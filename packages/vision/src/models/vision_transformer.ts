@@ -160,11 +160,10 @@ export class VisionTransformer extends nn.Module {
   }
 
   /** Takes the keys of old checkpoints, such as `mlp.linear_1.weight`, too. */
-  override loadStateDict(state: nn.StateDict, options?: nn.LoadStateDictOptions): nn.LoadReport {
-    const renamed = Object.entries(state).map(([key, tensor]) => {
-      return [key.replace(/\.mlp\.linear_1\./, '.mlp.0.').replace(/\.mlp\.linear_2\./, '.mlp.3.'), tensor] as const;
-    });
-    return super.loadStateDict(Object.fromEntries(renamed), options);
+  override adaptState(state: nn.StateDict, prefix: string): void {
+    nn.renameStateKeys(state, prefix, (key) =>
+      key.replace(/\.mlp\.linear_1\./, '.mlp.0.').replace(/\.mlp\.linear_2\./, '.mlp.3.'),
+    );
   }
 }
 

@@ -20,12 +20,7 @@ export interface FeaturePyramidNetworkOptions {
   normLayer?: NormLayer | null;
 }
 
-const OLD_KEY = /((?:^|\.)(?:inner_blocks|layer_blocks)\.\d+)\.(weight|bias)$/;
-
-/** State dicts of before norms were possible call a convolution `inner_blocks.0`; it is `inner_blocks.0.0` now. */
-export function renameOldPyramidKeys(state: nn.StateDict): nn.StateDict {
-  return Object.fromEntries(Object.entries(state).map(([key, tensor]) => [key.replace(OLD_KEY, '$1.0.$2'), tensor]));
-}
+const OLD_KEY = /^((?:inner_blocks|layer_blocks)\.\d+)\.(weight|bias)$/;
 
 /** Brings maps of different widths to one width, and adds to each the enlarged next coarser one. Names and order stay. */
 export class FeaturePyramidNetwork extends nn.Module<[FeatureMaps], FeatureMaps> {
@@ -73,9 +68,9 @@ export class FeaturePyramidNetwork extends nn.Module<[FeatureMaps], FeatureMaps>
     return Object.fromEntries(all.map((map, i) => [allNames[i] ?? String(i), map]));
   }
 
-  /** Takes the keys of old state dicts too. */
-  override loadStateDict(state: nn.StateDict, options?: nn.LoadStateDictOptions): nn.LoadReport {
-    return super.loadStateDict(renameOldPyramidKeys(state), options);
+  /** State dicts of before norms were possible call a convolution `inner_blocks.0`; it is `inner_blocks.0.0` now. */
+  override adaptState(state: nn.StateDict, prefix: string): void {
+    nn.renameStateKeys(state, prefix, (key) => key.replace(OLD_KEY, '$1.0.$2'));
   }
 }
 

@@ -2,6 +2,14 @@
 
 export { checkpoint } from './checkpoint.ts';
 export {
+  DropBlock2d,
+  DropBlock3d,
+  type DropBlockCallOptions,
+  type DropBlockOptions,
+  dropBlock2d,
+  dropBlock3d,
+} from './drop-block.ts';
+export {
   ExtraFPNBlock,
   type FeatureMaps,
   FeaturePyramidNetwork,
@@ -9,6 +17,7 @@ export {
   LastLevelMaxPool,
   LastLevelP6P7,
 } from './feature-pyramid-network.ts';
+export { FrozenBatchNorm2d } from './frozen-batch-norm.ts';
 export { type ActivationLayer, type LayerFactory, makeLayer, type NormLayer } from './layer-factory.ts';
 export { LayerNorm2d } from './layer-norm.ts';
 export {

@@ -6,7 +6,6 @@ import {
   type FeatureMaps,
   FeaturePyramidNetwork,
   LastLevelMaxPool,
-  renameOldPyramidKeys,
 } from '../../ops/feature-pyramid-network.ts';
 import type { NormLayer } from '../../ops/layer-factory.ts';
 import { cutAfter, type IntermediateLayerGetter } from '../intermediate-layers.ts';
@@ -45,11 +44,6 @@ export class BackboneWithFPN extends nn.Module<[Tensor], FeatureMaps> {
 
   forward(x: Tensor): FeatureMaps {
     return this.fpn(this.body(x));
-  }
-
-  /** Takes the keys of old state dicts too. */
-  override loadStateDict(state: nn.StateDict, options?: nn.LoadStateDictOptions): nn.LoadReport {
-    return super.loadStateDict(renameOldPyramidKeys(state), options);
   }
 }
 
