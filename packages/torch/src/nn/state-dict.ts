@@ -15,6 +15,8 @@ export interface LoadStateDictOptions {
   strict?: boolean;
   /** Leave parameters of another shape as they are and report them, instead of an error. Default `false`. */
   ignoreMismatched?: boolean;
+  /** Only report, and change nothing. Default `false`. */
+  dryRun?: boolean;
 }
 
 export interface MismatchedKey {
@@ -92,7 +94,7 @@ function collect(module: AnyModule, prefix: string, into: StateDict): void {
 
 /** @internal */
 export function loadStateDict(module: AnyModule, given: StateDict, options: LoadStateDictOptions): LoadReport {
-  const { strict = true, ignoreMismatched = false } = options;
+  const { strict = true, ignoreMismatched = false, dryRun = false } = options;
   const state = { ...given };
   for (const [path, child] of module.namedModules()) child.adaptState(state, path === '' ? '' : `${path}.`);
   const own = stateDict(module);
@@ -117,6 +119,7 @@ export function loadStateDict(module: AnyModule, given: StateDict, options: Load
   if ((strict && missing.length + unexpected.length > 0) || (mismatched.length > 0 && !ignoreMismatched)) {
     throw new StateDictError(module.constructor.name, report);
   }
+  if (dryRun) return report;
   noGrad(() => {
     scope(() => {
       for (const [target, source] of matching) target.copy_(source.reshape(target.shape));

@@ -69,6 +69,14 @@ export {
   EfficientNet_V2_M_Weights,
   EfficientNet_V2_S_Weights,
 } from './efficientnet-weights.ts';
+export {
+  type FineTuningOptions,
+  type FineTuningReport,
+  freeze,
+  loadForFineTuning,
+  type NamePattern,
+  unfreeze,
+} from './fine-tune.ts';
 export { GoogLeNet, type GoogLeNetOptions, type GoogLeNetOutputs, googlenet } from './googlenet.ts';
 export { GoogLeNet_Weights } from './googlenet-weights.ts';
 export { Inception3, type InceptionOptions, type InceptionOutputs, inception_v3 } from './inception.ts';

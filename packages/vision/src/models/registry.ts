@@ -2,6 +2,7 @@
 
 import { ArgumentError, EdgeAIError, type nn } from '@edgeai/torch';
 import { didYouMean } from '@edgeai/torch/suggest';
+import { globPattern } from '../glob.ts';
 import type { Weights, WeightsEnum, WeightsOption } from './weights.ts';
 
 /** What a model is made for. */
@@ -158,11 +159,5 @@ export function listModels(options: ListModelsOptions = {}): string[] {
 }
 
 function patterns(given: string | readonly string[] = []): RegExp[] {
-  return (typeof given === 'string' ? [given] : given).map((glob) => {
-    const source = glob
-      .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.');
-    return new RegExp(`^${source}$`, 'i');
-  });
+  return (typeof given === 'string' ? [given] : given).map(globPattern);
 }

@@ -9,6 +9,7 @@ import {
   loadSafetensors,
   type nn,
   scope,
+  type UnwrapOptions,
   unwrapStateDict,
 } from '@edgeai/torch';
 import { didYouMean } from '@edgeai/torch/suggest';
@@ -81,10 +82,10 @@ function sourceOf(known: WeightsEnum, weights: WeightsOption): Source | null {
  *
  * @throws {FileFormatError} when the file holds no state dict
  */
-export function readStateDict(path: string): nn.StateDict {
+export function readStateDict(path: string, options: UnwrapOptions = {}): nn.StateDict {
   const content = path.endsWith('.safetensors') ? loadSafetensors(path) : load(path, { mapLocation: 'cpu' });
   try {
-    return unwrapStateDict(content).state;
+    return unwrapStateDict(content, options).state;
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
     throw new FileFormatError(error.message, path, { cause: error });
