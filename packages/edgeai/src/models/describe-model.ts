@@ -1,10 +1,22 @@
 /** @file What can be said about a model by building it: size, work, input, options, state-dict keys. */
 
+import { existsSync } from 'node:fs';
 import { type nn, scope, zeros } from '@edgeai/torch';
 import { models } from '@edgeai/vision';
 
 import type { Json } from '../recipes/kinds.ts';
 import { countMacs } from './macs.ts';
+
+/** A published checkpoint. */
+export interface PublishedWeights {
+  name: string;
+  metrics: string;
+  url: string;
+  /** MB. */
+  fileSize: number;
+  /** Where it lies on disk; null where it does not. */
+  path: string | null;
+}
 
 export interface ModelDescription {
   name: string;
@@ -19,7 +31,9 @@ export interface ModelDescription {
   inputShapes?: number[][];
   /** Options of the constructor with their defaults. */
   options: Readonly<Record<string, unknown>>;
-  weights: { name: string; metrics: string }[];
+  weights: PublishedWeights[];
+  /** Name of the entry that `DEFAULT` stands for; null where there is none. */
+  recommended: string | null;
   /** Shapes by key, in the order of the state dict. */
   stateDict: Record<string, number[]>;
 }
@@ -46,15 +60,25 @@ export function describeModel(name: string, options: Readonly<Record<string, Jso
       inputShape: shapes[0] ?? [],
       ...(shapes.length > 1 ? { inputShapes: shapes } : {}),
       options: info.defaultOptions,
-      weights: (info.weights?.entries() ?? []).map(({ name: full, meta }) => ({
-        name: full,
-        metrics: published(meta.metrics),
-      })),
+      weights: (info.weights?.entries() ?? []).map(publishedWeights),
+      recommended: info.weights?.DEFAULT.name ?? null,
       stateDict,
     };
   } finally {
     model.dispose();
   }
+}
+
+function publishedWeights(entry: models.Weights): PublishedWeights {
+  const path = models.checkpointPath(entry);
+  const { metrics, fileSize } = entry.meta;
+  return {
+    name: entry.name,
+    metrics: published(metrics),
+    url: entry.url,
+    fileSize,
+    path: existsSync(path) ? path : null,
+  };
 }
 
 /** `ImageNet-1K acc@1 71.878, acc@5 90.286`. */
