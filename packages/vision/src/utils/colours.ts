@@ -1,0 +1,72 @@
+/** @file Colours: how they may be given, torchvision's palette, and one in which neighbouring classes are easy to tell apart. */
+
+import { ArgumentError } from '@edgeai/torch';
+
+/** Red, green and blue, 0 … 255. */
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+/** A colour by its numbers, as `#rgb` or `#rrggbb`, or by name. */
+export type Colour = Rgb | string;
+
+/** The names of HTML's basic colours, and orange. */
+const NAMES: Readonly<Record<string, Rgb>> = {
+  black: [0, 0, 0],
+  silver: [192, 192, 192],
+  gray: [128, 128, 128],
+  grey: [128, 128, 128],
+  white: [255, 255, 255],
+  maroon: [128, 0, 0],
+  red: [255, 0, 0],
+  purple: [128, 0, 128],
+  fuchsia: [255, 0, 255],
+  magenta: [255, 0, 255],
+  green: [0, 128, 0],
+  lime: [0, 255, 0],
+  olive: [128, 128, 0],
+  yellow: [255, 255, 0],
+  navy: [0, 0, 128],
+  blue: [0, 0, 255],
+  teal: [0, 128, 128],
+  aqua: [0, 255, 255],
+  cyan: [0, 255, 255],
+  orange: [255, 165, 0],
+};
+
+/** The numbers of a colour. @throws {ArgumentError} for what is none */
+export function toRgb(colour: Colour): Rgb {
+  if (typeof colour !== 'string') {
+    const whole = colour.length === 3 && colour.every((part) => Number.isInteger(part) && part >= 0 && part <= 255);
+    if (!whole) throw ArgumentError.expected('colour', 'three whole numbers from 0 to 255', `[${colour.join(', ')}]`);
+    return colour;
+  }
+  const named = NAMES[colour.toLowerCase()];
+  if (named !== undefined) return named;
+  const digits = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.exec(colour)?.[1];
+  if (digits === undefined)
+    throw ArgumentError.expected('colour', `#rgb, #rrggbb or one of ${Object.keys(NAMES).join(', ')}`, colour);
+  const size = digits.length / 3;
+  const part = (i: number) => Number.parseInt(digits.slice(i * size, (i + 1) * size).repeat(3 - size), 16);
+  return [part(0), part(1), part(2)];
+}
+
+/** The colours that torchvision gives to `count` objects; the first one is black. */
+export function colourPalette(count: number): Rgb[] {
+  return Array.from({ length: count }, (_, i) => [i % 255, (i * 127) % 255, (i * 31) % 255]);
+}
+
+/** Turns the hue by the golden angle from class to class, so that none of the first dozens look alike. */
+export function classColours(count: number): Rgb[] {
+  return Array.from({ length: count }, (_, i) => {
+    const brightness = [1, 0.78, 0.9][i % 3] ?? 1;
+    const saturation = [0.85, 0.7, 0.55, 0.95][i % 4] ?? 1;
+    return fromHsv((i * 137.508) % 360, saturation, brightness);
+  });
+}
+
+function fromHsv(hue: number, saturation: number, value: number): Rgb {
+  const channel = (offset: number) => {
+    const k = (offset + hue / 60) % 6;
+    return Math.round(255 * (value - value * saturation * Math.max(0, Math.min(k, 4 - k, 1))));
+  };
+  return [channel(5), channel(3), channel(1)];
+}
