@@ -1,6 +1,13 @@
 /** @file The `transforms` namespace: what happens to images between the file and the network. */
 
 export { Compose, Lambda, RandomApply, RandomChoice, type Transform } from './containers.ts';
+export {
+  OpticalFlow,
+  SemanticSegmentation,
+  type SemanticSegmentationOptions,
+  VideoClassification,
+  type VideoClassificationOptions,
+} from './dense-presets.ts';
 export type { PaddingMode, PadOptions } from './functional/geometry.ts';
 export * as functional from './functional/index.ts';
 export type { Backend, ResizeOptions } from './functional/resize.ts';
