@@ -17,8 +17,8 @@ export function serializeRecipe<Table extends OptionTable>(
       group = spec.group;
       lines.push('', `# ${group}`);
     }
-    // Never folded or split over lines in a way that depends on the terminal: the same config gives the same bytes.
-    lines.push(stringify({ [name]: values.get(camelCase(name)) }, { lineWidth: 0 }).trimEnd());
+    // Strings in quotes, never folded or in blocks: whatever they hold comes back, and the same config gives the same bytes.
+    lines.push(stringify({ [name]: values.get(camelCase(name)) }, { lineWidth: 0, blockQuote: false }).trimEnd());
   }
   return `${lines.join('\n')}\n`;
 }
