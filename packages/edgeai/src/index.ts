@@ -6,6 +6,7 @@ export { exitCodeOf, FailureError, INTERRUPTED_EXIT_CODE, UsageError } from './e
 export { Interrupt, type InterruptOptions } from './interrupt.ts';
 export { describeModel, type ModelDescription } from './models/describe-model.ts';
 export { type ExportReport, type ExportRequest, exportVerified, randomSamples } from './models/export-model.ts';
+export { listImages } from './models/image-inputs.ts';
 export { loadFitting } from './models/load-weights.ts';
 export { countMacs } from './models/macs.ts';
 export { type ModelRequest, type OpenedModel, openModel } from './models/open-model.ts';
@@ -18,8 +19,10 @@ export type { TrainingConfig } from './recipes/training-options.ts';
 export { MetricsLog, type MetricsRecord } from './runs/metrics-log.ts';
 export { RunFolder, type RunMode } from './runs/run-folder.ts';
 export { type EvaluationReport, evaluateClassifier } from './tasks/classification/evaluate.ts';
-export { type ImagePrediction, listImages, predictImages } from './tasks/classification/predict.ts';
+export { type ImagePrediction, predictImages } from './tasks/classification/predict.ts';
 export { openClassification } from './tasks/classification/task.ts';
+export { type PredictedFlow, predictFlows } from './tasks/optical-flow/predict.ts';
+export { type SegmentedImage, segmentImages } from './tasks/segmentation/predict.ts';
 export { topKCorrect } from './training/accuracy.ts';
 export { averageDecay } from './training/average.ts';
 export {

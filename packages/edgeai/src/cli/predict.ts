@@ -5,8 +5,7 @@ import { extname } from 'node:path';
 import { Command, Option } from 'commander';
 
 import { describeSystemError, FailureError, UsageError } from '../errors.ts';
-import { renderBars } from './bars.ts';
-import { type CommandContext, columnsOf, print, printJson } from './context.ts';
+import { type CommandContext, print, printJson } from './context.ts';
 import { addModelOptions, collect, type ModelFlags, parseModelOptions, wholeNumber } from './model-options.ts';
 
 interface PredictFlags extends ModelFlags {
@@ -30,7 +29,7 @@ export function predictCommand(context: CommandContext): Command {
     )
     .option(
       '--output <path>',
-      'for arrays: the .npy file of the result, or the folder of several; for images: a JSON file',
+      'for arrays: the .npy file of the result, or the folder of several; for classified images: a JSON file; for segmentation and flow: the folder of the pictures (default: predictions)',
     )
     .option('--seed <n>', 'seed of the initial weights, where none are given, and of other random numbers')
     .option('--train-mode', 'for arrays: run as in training (batch statistics, dropout)')
@@ -85,28 +84,8 @@ async function run(flags: PredictFlags, context: CommandContext): Promise<void> 
     else for (const { path, shape } of written) print(context, `${path}  [${shape.join(', ')}]`);
     return;
   }
-  const { listImages, predictImages } = await import('../tasks/classification/predict.ts');
-  const found: object[] = [];
-  let failures = 0;
-  for await (const prediction of predictImages(opened, listImages(flags.input), options.top, flags.device)) {
-    if ('error' in prediction) {
-      failures++;
-      context.stderr.write(`${context.style('error', 'error:')} ${prediction.error}\n`);
-      continue;
-    }
-    found.push(prediction);
-    if (flags.json === true) continue;
-    const bars = prediction.predictions.map(({ label, score }) => ({ label, fraction: score }));
-    const text = renderBars(bars, Math.min(columnsOf(context.stdout), 100) - 2);
-    print(context, `${context.style('strong', prediction.file)}\n  ${text.replaceAll('\n', '\n  ')}`);
-  }
-  if (flags.json === true) printJson(context, found);
-  if (flags.output !== undefined) {
-    const { writeFileAtomic } = await import('../runs/atomic-write.ts');
-    writeFileAtomic(flags.output, `${JSON.stringify(found, null, 2)}\n`);
-  }
-  if (failures > 0)
-    throw new FailureError('BAD_IMAGE', `${failures} of ${failures + found.length} images could not be read`);
+  const { predictFromImages } = await import('./predict-images.ts');
+  await predictFromImages(opened, flags, options.top, context);
 }
 
 /** A path that is not there is found before a model is built. */

@@ -1,10 +1,10 @@
 /** @file One forward pass on `.npy` arrays, with the results as `.npy` files. */
 
-import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadNpy, type nn, noGrad, saveNpy, scope, Tensor } from '@edgeai/torch';
 
-import { describeSystemError, FailureError } from '../errors.ts';
+import { FailureError } from '../errors.ts';
+import { makeFolder } from '../runs/make-folder.ts';
 
 export interface WrittenArray {
   path: string;
@@ -48,11 +48,7 @@ function* namedTensors(value: unknown, prefix: string): Generator<{ name: string
 }
 
 function write(tensor: Tensor, path: string, folder: string): WrittenArray {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw new FailureError('OUTPUT_FOLDER', `cannot create ${folder}: ${describeSystemError(error)}`, { cause: error });
-  }
+  makeFolder(folder);
   saveNpy(tensor, path);
   return { path, shape: tensor.shape };
 }

@@ -19,7 +19,7 @@ interface Layout {
 }
 
 function layoutFor(width: number): Layout {
-  const fontSize = Math.min(28, Math.max(13, Math.round(width / 45)));
+  const fontSize = Math.min(96, Math.max(13, Math.round(width / 45)));
   return { fontSize, line: Math.round(fontSize * 1.7), margin: Math.round(fontSize * 0.7) };
 }
 
@@ -48,7 +48,7 @@ export async function addLegend(image: Tensor, entries: readonly LegendEntry[]):
     const square = `<rect x="${x}" y="${y}" width="${fontSize}" height="${fontSize}" rx="2" fill="rgb(${colour.join()})" stroke="#444"/>`;
     return square + textElement(text, x + fontSize + margin, y, layout);
   });
-  const panel = await rasterise(parts.join(''), width, 2 * margin + rows * line - (line - fontSize));
+  using panel = await rasterise(parts.join(''), width, 2 * margin + rows * line - (line - fontSize));
   return below(image, panel);
 }
 
@@ -67,7 +67,7 @@ export async function addFlowLegend(image: Tensor, longest: number): Promise<Ten
   const height = 2 * margin + Math.max(2 * radius, lines.length * line);
   const width = Math.max(image.size(2), left + margin + Math.max(...lines.map((text) => textWidth(text, fontSize))));
   const texts = lines.map((text, i) => textElement(text, left, margin + i * line, layout));
-  const panel = await rasterise(texts.join(''), width, height);
+  using panel = await rasterise(texts.join(''), width, height);
   return scope(() => {
     const disc = directions(radius);
     const top = Math.floor((height - 2 * radius) / 2);

@@ -1,12 +1,11 @@
 /** @file Classes of image files: the likeliest ones with their probabilities. */
 
-import { readdirSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
 import { inferenceMode, Scope, scope, Tensor } from '@edgeai/torch';
-import { io, type models, type transforms } from '@edgeai/vision';
+import type { models, transforms } from '@edgeai/vision';
 import { z } from 'zod';
 
 import { FailureError } from '../../errors.ts';
+import { type FailedImage, readImage } from '../../models/image-inputs.ts';
 import type { OpenedModel } from '../../models/open-model.ts';
 import { evaluationTransform, type Preprocessing } from './transforms.ts';
 
@@ -16,53 +15,19 @@ export interface ImagePrediction {
   predictions: { index: number; label: string; score: number }[];
 }
 
-/** An image that could not be read, with the reason, which names the file. */
-export interface FailedPrediction {
-  file: string;
-  error: string;
-}
-
-const EXTENSIONS = new Set([
-  '.jpg',
-  '.jpeg',
-  '.png',
-  '.webp',
-  '.gif',
-  '.tif',
-  '.tiff',
-  '.bmp',
-  '.ppm',
-  '.pgm',
-  '.avif',
-]);
-
-/** The images that paths name: files as they are, folders with all images in them and below, sorted. */
-export function listImages(paths: readonly string[]): string[] {
-  const files = paths.flatMap((path) => {
-    if (!statSync(path).isDirectory()) return [path];
-    const names = readdirSync(path, { recursive: true, encoding: 'utf8' });
-    const images = names.filter((name) => EXTENSIONS.has(extname(name).toLowerCase())).sort();
-    if (images.length === 0) throw new FailureError('NO_IMAGES', `--input ${path}: there are no images in the folder`);
-    return images.map((name) => join(path, name));
-  });
-  return files;
-}
-
 /** Classifies one image after the other; one that cannot be read does not end the rest. */
 export async function* predictImages(
   opened: OpenedModel,
   files: readonly string[],
   top: number,
   device: string,
-): AsyncGenerator<ImagePrediction | FailedPrediction> {
+): AsyncGenerator<ImagePrediction | FailedImage> {
   const transform = evaluationTransform(preprocessingFor(opened));
   const classes = opened.facts?.classes ?? opened.entry?.meta.categories ?? [];
   for (const file of files) {
-    let image: Tensor;
-    try {
-      image = await io.readImage(file, 'RGB');
-    } catch (error) {
-      yield { file, error: error instanceof Error ? error.message : String(error) };
+    const image = await readImage(file);
+    if ('error' in image) {
+      yield image;
       continue;
     }
     using owner = new Scope();
@@ -88,7 +53,7 @@ function classify(
       if (!(output instanceof Tensor) || output.ndim !== 2) {
         throw new FailureError(
           'NOT_A_CLASSIFIER',
-          `${name} is no classifier: images can be predicted with classifiers only`,
+          `${name} does not return one row of scores an image, as classifiers do`,
         );
       }
       const [scores, indices] = output
