@@ -18,7 +18,9 @@ export function serializeRecipe<Table extends OptionTable>(
       lines.push('', `# ${group}`);
     }
     // Strings in quotes, never folded or in blocks: whatever they hold comes back, and the same config gives the same bytes.
-    lines.push(stringify({ [name]: values.get(camelCase(name)) }, { lineWidth: 0, blockQuote: false }).trimEnd());
+    lines.push(
+      stringify({ [name]: values.get(camelCase(name)) }, { lineWidth: 0, blockQuote: false }).replace(/\n$/, ''),
+    );
   }
   return `${lines.join('\n')}\n`;
 }
