@@ -48,6 +48,15 @@ export const modelOptions = {
     group: MODEL,
     help: 'The key of a checkpoint file under which the weights are.',
   }),
+  freeze: option(
+    optional(text({ expected: 'patterns of parameter names, separated by commas', placeholder: 'patterns' })),
+    {
+      default: null,
+      group: MODEL,
+      help: 'Parameters that are not trained, such as features or backbone.layer1,backbone.layer2: patterns with `*` and `?`, separated by commas; each covers all that is below it.',
+      lookalikes: ['frozen', 'freeze-layers', 'freeze-backbone'],
+    },
+  ),
 } as const;
 
 /** How long to train. */

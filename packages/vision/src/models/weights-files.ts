@@ -15,7 +15,7 @@ export class WeightsNotDownloadedError extends EdgeAIError {
   constructor(weights: Weights, path: string) {
     super(
       'WEIGHTS_NOT_DOWNLOADED',
-      `${weights.name} is not on disk (expected ${path}); call \`await downloadWeights('${weights.name}')\` first, or run \`edgeai zoo download ${weights.name}\``,
+      `${weights.name} is not on disk (expected ${path}); call \`await downloadWeights('${weights.name}')\` first, or run \`edgeai zoo download ${weights.name}\`; without a network, fetch ${weights.url} elsewhere and put it there`,
     );
     this.weights = weights;
   }

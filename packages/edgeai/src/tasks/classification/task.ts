@@ -1,6 +1,7 @@
 /** @file Image classification as a task of the training loop: data, network with weights, loss, figures. */
 
 import { data, keep, nn, type Tensor } from '@edgeai/torch';
+import { models } from '@edgeai/vision';
 
 import type { ClassificationConfig } from '../../recipes/classification-options.ts';
 import type { EvaluationTask, Placement, StepResult, Task, TaskFacts } from '../../training/task.ts';
@@ -25,6 +26,13 @@ export async function openClassification(
   log.info(`data: ${train.length} images to train, ${evaluation.length} to evaluate, ${classes.length} classes`);
   const options = classifierOptions(config, classes);
   const model = await buildClassifier(config, options, { exact: false, log });
+  if (config.freeze !== null) {
+    const frozen = models.freeze(
+      model,
+      config.freeze.split(',').map((pattern) => pattern.trim()),
+    );
+    log.info(`frozen: ${frozen.length} of ${model.parameters().length} parameter tensors`);
+  }
   const facts: TaskFacts = {
     task: 'classification',
     model: config.model.toLowerCase(),
