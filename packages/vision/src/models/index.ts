@@ -34,11 +34,22 @@ export {
   DenseNet201_Weights,
 } from './densenet-weights.ts';
 export {
+  type BackboneOptions,
   BackboneWithFPN,
   type BackboneWithFPNOptions,
   type ResnetFpnOptions,
+  resnetFpnBackbone,
   resnetFpnExtractor,
+  trainableBackboneLayers,
 } from './detection/backbone-utils.ts';
+export {
+  type MobileNetFpnOptions,
+  MobileNetSingleMap,
+  mobileNetBackbone,
+  mobileNetExtractor,
+  mobileNetFpnBackbone,
+  mobileNetFpnExtractor,
+} from './detection/mobilenet-backbone.ts';
 export {
   EfficientNet,
   type EfficientNetBuilderOptions,

@@ -25,6 +25,8 @@ export class InvertedResidual extends nn.Module {
   readonly useResConnect: boolean;
   readonly conv: nn.Sequential;
   readonly outChannels: number;
+  /** Whether the block halves the resolution: where feature extractors take their outputs. */
+  readonly isCn: boolean;
 
   /** @throws {ArgumentError} for a stride other than 1 and 2 */
   constructor(
@@ -48,6 +50,7 @@ export class InvertedResidual extends nn.Module {
       .append(new nn.Conv2d(hidden, outChannels, 1, { bias: false }))
       .append(makeLayer(normLayer, outChannels));
     this.outChannels = outChannels;
+    this.isCn = stride > 1;
   }
 
   forward(x: Tensor): Tensor {

@@ -7,9 +7,23 @@ import {
   FeaturePyramidNetwork,
   LastLevelMaxPool,
 } from '../../ops/feature-pyramid-network.ts';
+import { FrozenBatchNorm2d } from '../../ops/frozen-batch-norm.ts';
 import type { NormLayer } from '../../ops/layer-factory.ts';
 import { cutAfter, type IntermediateLayerGetter } from '../intermediate-layers.ts';
-import type { ResNet } from '../resnet.ts';
+import {
+  type ResNet,
+  resnet18,
+  resnet34,
+  resnet50,
+  resnet101,
+  resnet152,
+  resnext50_32x4d,
+  resnext101_32x8d,
+  resnext101_64x4d,
+  wide_resnet50_2,
+  wide_resnet101_2,
+} from '../resnet.ts';
+import type { WeightsOption } from '../weights.ts';
 
 export interface BackboneWithFPNOptions {
   /** Further maps. Default {@link LastLevelMaxPool}. */
@@ -78,4 +92,49 @@ export function resnetFpnExtractor(
   const firstWidth = backbone.fc.inFeatures / 8;
   const widths = returnedLayers.map((layer) => firstWidth * 2 ** (layer - 1));
   return new BackboneWithFPN(backbone, returnLayers, widths, 256, options);
+}
+
+const RESNETS = {
+  ...{ resnet18, resnet34, resnet50, resnet101, resnet152 },
+  ...{ resnext50_32x4d, resnext101_32x8d, resnext101_64x4d, wide_resnet50_2, wide_resnet101_2 },
+};
+
+export interface BackboneOptions {
+  /** Published weights of the classifier, or a file. Default: none. */
+  weights?: WeightsOption;
+  /** Of the network itself. Default {@link FrozenBatchNorm2d}. */
+  normLayer?: NormLayer;
+  /** How many parts are trained, from the end. */
+  trainableLayers?: number;
+}
+
+/** {@link resnetFpnExtractor} of a network by name, with 3 parts trained unless told otherwise. */
+export function resnetFpnBackbone(
+  name: keyof typeof RESNETS,
+  options: BackboneOptions & Omit<ResnetFpnOptions, 'normLayer'> = {},
+): BackboneWithFPN {
+  const { weights, normLayer = FrozenBatchNorm2d, trainableLayers = 3, ...fpn } = options;
+  return resnetFpnExtractor(RESNETS[name]({ weights, normLayer }), trainableLayers, fpn);
+}
+
+/**
+ * How many parts of a detector's backbone are trained: all of an untrained one, else what was asked for or the default.
+ *
+ * @param isTrained whether any part of the detector starts from published weights
+ * @throws {ArgumentError} for a number out of range, or one that a backbone without weights would ignore
+ */
+export function trainableBackboneLayers(
+  isTrained: boolean,
+  asked: number | undefined,
+  most: number,
+  standard: number,
+): number {
+  if (asked !== undefined && (!Number.isInteger(asked) || asked < 0 || asked > most))
+    throw ArgumentError.expected('trainableBackboneLayers', `a whole number from 0 to ${most}`, asked);
+  if (!isTrained && asked !== undefined && asked !== most)
+    throw new ArgumentError(
+      'trainableBackboneLayers',
+      `Without weights all ${most} layers of the backbone must be trained, but trainableBackboneLayers is ${asked}`,
+    );
+  return isTrained ? (asked ?? standard) : most;
 }

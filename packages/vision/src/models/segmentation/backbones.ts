@@ -1,8 +1,8 @@
 /** @file The backbones of the segmentation networks: classifiers with dilated last stages, cut off before their heads. */
 
-import { ArgumentError } from '@edgeai/torch';
 import { cutAfter, type IntermediateLayerGetter } from '../intermediate-layers.ts';
-import { type MobileNetV3, mobilenet_v3_large } from '../mobilenetv3.ts';
+import { mobileNetStages } from '../mobilenet-stages.ts';
+import { mobilenet_v3_large } from '../mobilenetv3.ts';
 import { resnet50, resnet101 } from '../resnet.ts';
 import type { WeightsOption } from '../weights.ts';
 
@@ -33,24 +33,11 @@ export function mobileNetBackbone(
   names: { high: string; low?: string | undefined },
 ): MobileNetBackbone {
   const network = mobilenet_v3_large({ weights, dilated: true });
-  const positions = stagePositions(network);
-  const [low = 0] = positions.slice(-4);
-  const [high = 0] = positions.slice(-1);
-  const channels = (position: number) => channelsOf(network, position);
-  const found = { lowChannels: channels(low), highChannels: channels(high) };
+  const stages = mobileNetStages(network.features);
+  const [low, high] = [stages.at(-4), stages.at(-1)];
+  if (low === undefined || high === undefined) throw new Error('internal: a MobileNet with fewer than four stages');
   network.classifier.dispose();
-  const layers = { ...(names.low === undefined ? {} : { [low]: names.low }), [high]: names.high };
-  return { backbone: cutAfter(network.features, layers), ...found };
-}
-
-/** Positions in `features` of the first layer, of the blocks that halve the resolution, and of the last layer. */
-function stagePositions({ features }: MobileNetV3): number[] {
-  const strided = features.children().flatMap((block, i) => ('isCn' in block && block.isCn === true ? [i] : []));
-  return [0, ...strided, features.size - 1];
-}
-
-function channelsOf({ features }: MobileNetV3, position: number): number {
-  const layer = features.at(position);
-  if ('outChannels' in layer && typeof layer.outChannels === 'number') return layer.outChannels;
-  throw new ArgumentError('position', `internal: layer ${position} does not tell its channels`);
+  const layers = { ...(names.low === undefined ? {} : { [low.position]: names.low }), [high.position]: names.high };
+  const backbone = cutAfter(network.features, layers);
+  return { backbone, lowChannels: low.channels, highChannels: high.channels };
 }
