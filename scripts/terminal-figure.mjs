@@ -17,6 +17,7 @@ const rows = lines.map((line, i) => {
   return `<text x="${MARGIN}" y="${MARGIN + LINE * (i + 0.75)}" fill="${colour}" xml:space="preserve">${escapeXml(line)}</text>`;
 });
 process.stdout.write(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">
+<title>${escapeXml(lines[0] ?? '')}</title>
 <rect width="${width}" height="${height}" rx="8" fill="#1f2430"/>
 <g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="13">
 ${rows.join('\n')}

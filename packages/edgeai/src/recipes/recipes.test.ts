@@ -297,7 +297,7 @@ function anyConfig(): fc.Arbitrary<ClassificationConfig> {
       fc.constantFrom(...(kind.allowed ?? ['cpu', 'cuda:1'])),
       fc.dictionary(
         fc.string({ minLength: 1 }).filter((key) => key !== '__proto__'),
-        fc.jsonValue({ noUnicodeString: false }),
+        fc.jsonValue({ noUnicodeString: false }).filter((value) => !JSON.stringify(value).includes('__proto__')),
         { noNullPrototype: true },
       ),
     ].filter((arbitrary: fc.Arbitrary<unknown>) =>

@@ -39,6 +39,11 @@ type Network = nn.Module<Tensor[], Outputs>;
 const path = new URL('./fixtures/dense.json', import.meta.url);
 const { models } = JSON.parse(readFileSync(path, 'utf8')) as { models: Record<string, Recorded> };
 const TOLERANCE = 1e-4;
+/**
+ * Gradients go back through batch norms over two or three values with weights that were never trained, which makes much of
+ * how a BLAS splits its sums: with one thread fcn_resnet50's norm is the recorded one, with two it is 0.18 % off.
+ */
+const GRADIENT_TOLERANCE = 5e-3;
 
 function valuesOf(tensor: Tensor): Float32Array {
   return tensor.detach().contiguous().toTypedArray() as Float32Array;
@@ -51,8 +56,8 @@ function norm(tensors: Iterable<Tensor>): number {
   return Math.sqrt(squares);
 }
 
-function close(actual: number, expected: number, what: string): void {
-  assert.ok(Math.abs(actual - expected) <= TOLERANCE * expected, `${what}: ${actual}, expected ${expected}`);
+function close(actual: number, expected: number, what: string, tolerance = TOLERANCE): void {
+  assert.ok(Math.abs(actual - expected) <= tolerance * expected, `${what}: ${actual}, expected ${expected}`);
 }
 
 /** The recorded ones among the outputs, by name. */
@@ -103,7 +108,7 @@ for (const [name, { initSum, evaluation, training }] of Object.entries(models)) 
         const losses = run(model, training).map((output) => output.square().mean());
         losses.reduce((sum, loss) => sum.add(loss)).backward();
         const gradients = model.parameters().flatMap(({ grad }) => (grad === null ? [] : [grad]));
-        close(norm(gradients), training.gradients ?? Number.NaN, 'norm of the gradients');
+        close(norm(gradients), training.gradients ?? Number.NaN, 'norm of the gradients', GRADIENT_TOLERANCE);
         const means = Array.from(model.namedBuffers()).flatMap(([key, mean]) =>
           key.endsWith('running_mean') ? [mean] : [],
         );
