@@ -9,7 +9,8 @@ export function getNumThreads(): number {
 }
 
 export function setNumThreads(count: number): void {
-  if (!Number.isInteger(count) || count < 1) throw ArgumentError.expected('count', 'a whole number of at least 1', count);
+  if (!Number.isInteger(count) || count < 1)
+    throw ArgumentError.expected('count', 'a whole number of at least 1', count);
   native.setNumThreads(count);
 }
 
