@@ -123,6 +123,7 @@ function node(args) {
     child.on('error', reject);
     child.on('close', (code, signal) => {
       process.off('SIGINT', wait);
+      if (code === null) console.error(`It was ended by the signal ${signal}.`);
       resolve(code ?? (signal === 'SIGINT' ? 130 : 1));
     });
   });
