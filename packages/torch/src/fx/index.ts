@@ -31,4 +31,5 @@ export {
   type TensorMeta,
   tensorMeta,
 } from './node.ts';
+export { type FakeQuantInfo, type FakeQuantizer, isFakeQuantizer } from './quantization-contract.ts';
 export type { IsLeaf } from './recording.ts';
