@@ -5,6 +5,7 @@ import { ArgumentError } from '../errors.ts';
 import { type AnyModule, Module } from '../nn/module.ts';
 import type { Graph } from './graph.ts';
 import { Interpreter } from './interpreter.ts';
+import type { Node } from './node.ts';
 
 /** Stands for a module whose forward is now in the graph: keeps its children and parameters under their names. */
 class Holder extends Module<never[], never> {
@@ -75,6 +76,32 @@ export class GraphModule<Args extends unknown[] = [Tensor], Out = Tensor> extend
     owner[name] = module;
   }
 
+  /** Adds a module under a path that is free; its owner must exist. @throws {ArgumentError} */
+  addSubmodule(path: string, module: AnyModule): void {
+    const { owner, name } = this.#place(path);
+    if (name === '' || Object.hasOwn(owner, name))
+      throw new ArgumentError('path', `Expected a free path for a new module but received '${path}'`);
+    owner[name] = module;
+  }
+
+  /**
+   * Removes the modules, parameters and buffers that `erased` nodes named, unless nodes of the graph still name them, and holders
+   * that are left empty. What the graph never used stays: it may belong to the other mode of the network.
+   */
+  deleteUnused(erased: Iterable<Node>): this {
+    const used = new Set(this.graph.nodes.map(stateOf));
+    for (const node of erased) {
+      let path = stateOf(node);
+      if (path === undefined || used.has(path) || !this.#exists(path)) continue;
+      do {
+        const { owner, name } = this.#place(path);
+        delete owner[name];
+        path = path.slice(0, Math.max(path.lastIndexOf('.'), 0));
+      } while (path !== '' && isEmptyHolder(this.getSubmodule(path)));
+    }
+    return this;
+  }
+
   /** Removes the module at `path`, with its state. @throws {ArgumentError} when there is none */
   deleteSubmodule(path: string): void {
     this.getSubmodule(path);
@@ -88,6 +115,12 @@ export class GraphModule<Args extends unknown[] = [Tensor], Out = Tensor> extend
     for (const tensor of [...this.parameters(), ...this.buffers()]) if (!this.#shared.has(tensor)) tensor.dispose();
   }
 
+  #exists(path: string): boolean {
+    let at: unknown = this;
+    for (const part of path.split('.')) at = (at as Record<string, unknown> | undefined)?.[part];
+    return at !== undefined;
+  }
+
   #place(path: string): { owner: Record<string, unknown>; name: string } {
     const at = path.lastIndexOf('.');
     return {
@@ -95,6 +128,15 @@ export class GraphModule<Args extends unknown[] = [Tensor], Out = Tensor> extend
       name: path.slice(at + 1),
     };
   }
+}
+
+/** What a node names in the module tree: a module's path or a parameter's key. */
+function stateOf(node: Node): string | undefined {
+  return node.kind === 'module' ? node.target : node.kind === 'parameter' ? node.key : undefined;
+}
+
+function isEmptyHolder(module: AnyModule): boolean {
+  return module instanceof Holder && Object.keys(module).length === 0;
 }
 
 function copyInto(

@@ -31,5 +31,34 @@ export {
   type TensorMeta,
   tensorMeta,
 } from './node.ts';
+export {
+  anyOf,
+  anything,
+  type CallPattern,
+  type CallPatternOptions,
+  type ChoicePattern,
+  call,
+  type ItemPattern,
+  input,
+  item,
+  type ModuleClass,
+  type ModulePattern,
+  type ModulePatternOptions,
+  module,
+  type Pattern,
+  type PatternArgument,
+  type StatePattern,
+  state,
+  type WildcardPattern,
+} from './pattern.ts';
+export { type CapturedPatternOptions, sameSettings } from './pattern-capture.ts';
+export { PatternMatch, PatternMatcher, type PatternMatcherOptions } from './pattern-matcher.ts';
 export { type FakeQuantInfo, type FakeQuantizer, isFakeQuantizer } from './quantization-contract.ts';
 export type { IsLeaf } from './recording.ts';
+export {
+  type AnyGraphModule,
+  type InsertModuleOptions,
+  insertModule,
+  type Replacement,
+  replaceMatches,
+} from './replace.ts';
