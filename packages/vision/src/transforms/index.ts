@@ -8,9 +8,10 @@ export {
   VideoClassification,
   type VideoClassificationOptions,
 } from './dense-presets.ts';
+export type { Backend, BackendOptions } from './functional/backend.ts';
 export type { PaddingMode, PadOptions } from './functional/geometry.ts';
 export * as functional from './functional/index.ts';
-export type { Backend, ResizeOptions } from './functional/resize.ts';
+export type { ResizeOptions } from './functional/resize.ts';
 export type { GrayscaleOptions, NormalizeOptions } from './functional/values.ts';
 export { CenterCrop, Pad, Resize } from './geometry.ts';
 export { type MixedBatch, type MixOptions, RandomCutmix, RandomMixup } from './mix.ts';

@@ -5,7 +5,7 @@
  * cores busy while a batch is prepared, waiting for those threads costs far more than the work itself.
  */
 
-import { fromTypedArray, scope, type Tensor } from '@edgeai/torch';
+import { fromTypedArray, scope, stack, type Tensor } from '@edgeai/torch';
 import { type DecodedImage, imageToTensor, tensorToImage } from '../io/decoded-image.ts';
 
 /** libtorch's grain size: below it, its operators stay in one thread and are the faster choice. */
@@ -31,6 +31,18 @@ export function withPixels<T>(image: Tensor, fn: (pixels: DecodedImage) => T): T
   const size = image.numel();
   if (byteBuffer.length < size) byteBuffer = new Uint8Array(size);
   return fn(tensorToImage(image, byteBuffer));
+}
+
+/**
+ * Runs `fn` on the bytes of each image of a uint8 tensor [height, width], [channels, height, width] or […, channels, height,
+ * width], and gives its results in the same form. `fn` must not come back here.
+ */
+export function mapPixels(image: Tensor, fn: (pixels: DecodedImage) => DecodedImage): Tensor {
+  return scope(() => {
+    if (image.ndim === 3) return withPixels(image, (pixels) => imageToTensor(fn(pixels)));
+    if (image.ndim === 2) return mapPixels(image.unsqueeze(0), fn).squeeze(0);
+    return stack([...image].map((one) => mapPixels(one, fn)));
+  });
 }
 
 /** A rectangle that lies inside the image, copied. */

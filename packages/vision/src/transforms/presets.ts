@@ -1,8 +1,9 @@
 /** @file The preprocessing that weights were evaluated with, as one transform. */
 
 import { isFloatingPoint, nn, type Tensor } from '@edgeai/torch';
+import type { Backend } from './functional/backend.ts';
 import { centerCrop } from './functional/geometry.ts';
-import { type Backend, resize } from './functional/resize.ts';
+import { resize } from './functional/resize.ts';
 import { convertImageDtype, normalize } from './functional/values.ts';
 import type { Interpolation } from './pillow-filters.ts';
 import { pillowResize } from './pillow-resize.ts';

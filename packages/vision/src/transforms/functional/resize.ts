@@ -4,7 +4,6 @@ import {
   ArgumentError,
   ops,
   scope,
-  stack,
   type Tensor,
   upsampleBicubic2d,
   upsampleBilinear2d,
@@ -13,12 +12,10 @@ import {
 import { imageToTensor } from '../../io/decoded-image.ts';
 import { type Interpolation, interpolations } from '../pillow-filters.ts';
 import { pillowResize } from '../pillow-resize.ts';
-import { cropPixels, withPixels } from '../pixels.ts';
+import { cropPixels, mapPixels, withPixels } from '../pixels.ts';
 import { getDimensions, resizedSize, type Size } from '../size.ts';
+import { type Backend, chooseBackend } from './backend.ts';
 import { crop } from './geometry.ts';
-
-/** Whose arithmetic: 'pil' is Pillow's on 8-bit images, 'tensor' is libtorch's `interpolate`. */
-export type Backend = 'pil' | 'tensor';
 
 export interface ResizeOptions {
   /** Default 'bilinear'. */
@@ -44,8 +41,8 @@ export function resize(image: Tensor, size: Size, options: ResizeOptions = {}): 
   const { height, width } = getDimensions(image);
   const [newHeight, newWidth] = resizedSize(height, width, size, options.maxSize);
   if (newHeight === height && newWidth === width) return image;
-  return chooseBackend(image, options) === 'pil'
-    ? resizeBytes(image, newHeight, newWidth, interpolation)
+  return chooseResizer(image, options) === 'pil'
+    ? mapPixels(image, (pixels) => pillowResize(pixels, newHeight, newWidth, interpolation))
     : resizeTensor(image, newHeight, newWidth, interpolation, options.antialias ?? true);
 }
 
@@ -69,7 +66,7 @@ export function resizedCrop(
     !same &&
     image.ndim === 3 &&
     interpolations.includes(interpolation) &&
-    chooseBackend(image, options) === 'pil'
+    chooseResizer(image, options) === 'pil'
   ) {
     return withPixels(image, (pixels) =>
       imageToTensor(pillowResize(cropPixels(pixels, top, left, height, width), ...target, interpolation)),
@@ -78,31 +75,15 @@ export function resizedCrop(
   return scope(() => resize(crop(image, top, left, height, width), size, options));
 }
 
-function chooseBackend(image: Tensor, { backend, antialias }: ResizeOptions): Backend {
-  const bytes = image.dtype === 'uint8' && image.device === 'cpu';
-  if (backend === undefined) return bytes && antialias !== false ? 'pil' : 'tensor';
-  if (backend === 'pil') {
-    if (!bytes)
-      throw new ArgumentError(
-        'backend',
-        `Expected a uint8 image on the CPU for backend 'pil' but received ${image.dtype} on ${image.device}`,
-      );
-    if (antialias === false)
-      throw new ArgumentError(
-        'antialias',
-        "Expected antialias: true for backend 'pil', which cannot do without; use backend 'tensor'",
-      );
-  } else if (backend !== 'tensor') throw ArgumentError.expected('backend', "'pil' or 'tensor'", backend);
-  return backend;
-}
-
-function resizeBytes(image: Tensor, height: number, width: number, interpolation: Interpolation): Tensor {
-  return scope(() => {
-    if (image.ndim === 3)
-      return withPixels(image, (pixels) => imageToTensor(pillowResize(pixels, height, width, interpolation)));
-    if (image.ndim === 2) return resizeBytes(image.unsqueeze(0), height, width, interpolation).squeeze(0);
-    return stack([...image].map((one) => resizeBytes(one, height, width, interpolation)));
-  });
+function chooseResizer(image: Tensor, { backend, antialias }: ResizeOptions): Backend {
+  if (backend === undefined && antialias === false) return 'tensor';
+  const chosen = chooseBackend(image, backend);
+  if (chosen === 'pil' && antialias === false)
+    throw new ArgumentError(
+      'antialias',
+      "Expected antialias: true for backend 'pil', which cannot do without; use backend 'tensor'",
+    );
+  return chosen;
 }
 
 const MODES: readonly Interpolation[] = ['nearest', 'nearest-exact', 'bilinear', 'bicubic'];

@@ -3,7 +3,7 @@
 import { ArgumentError, type DType, isFloatingPoint, scope, type Tensor, tensor } from '@edgeai/torch';
 import { isLargeByteImage, isLargeFloatImage, normalizeFloats, pixelsToTensor, withPixels } from '../pixels.ts';
 import { getDimensions } from '../size.ts';
-import type { Backend } from './resize.ts';
+import { type Backend, type BackendOptions, chooseBackend } from './backend.ts';
 
 const MAXIMA: Partial<Record<DType, number>> = {
   uint8: 255,
@@ -13,8 +13,8 @@ const MAXIMA: Partial<Record<DType, number>> = {
   int64: 2 ** 63,
 };
 
-/** The value that stands for full brightness. */
-function maxValue(dtype: DType): number {
+/** @internal The value that stands for full brightness. */
+export function maxValue(dtype: DType): number {
   return MAXIMA[dtype] ?? 1;
 }
 
@@ -103,10 +103,8 @@ export function normalize(
   });
 }
 
-export interface GrayscaleOptions {
-  /** Pillow's rounding, or torchvision's for tensors. Default: 'pil' for uint8 images, 'tensor' for others. */
-  backend?: Backend;
-}
+/** Pillow's rounding, or torchvision's for tensors. */
+export type GrayscaleOptions = BackendOptions;
 
 /**
  * Grey version of an RGB image […, 3, height, width]; one that is grey already stays.
@@ -123,13 +121,16 @@ export function rgbToGrayscale(image: Tensor, numOutputChannels: 1 | 3 = 1, opti
   }
   if (numOutputChannels !== 1 && numOutputChannels !== 3)
     throw ArgumentError.expected('numOutputChannels', '1 or 3', numOutputChannels);
-  const backend = options.backend ?? (image.dtype === 'uint8' ? 'pil' : 'tensor');
+  const backend = chooseBackend(image, options.backend);
   return scope(() => {
     const grey = channels === 1 ? image : lumaOf(image, backend);
     if (numOutputChannels === 1) return grey === image ? image.clone() : grey;
     return grey.expand([...image.shape.slice(0, -3), 3, ...image.shape.slice(-2)]);
   });
 }
+
+/** The same: torchvision's name for Pillow images. */
+export const toGrayscale: typeof rgbToGrayscale = rgbToGrayscale;
 
 function lumaOf(image: Tensor, backend: Backend): Tensor {
   const [r, g, b] = [0, 1, 2].map((c) => image.narrow(-3, c, 1)) as [Tensor, Tensor, Tensor];
