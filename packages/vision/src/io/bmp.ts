@@ -1,4 +1,4 @@
-/** @file Decodes uncompressed Windows bitmaps (1, 4, 8, 24 and 32 bits a pixel), which sharp does not read. */
+/** @file Windows bitmaps, which sharp does not know: decodes uncompressed ones (1, 4, 8, 24 and 32 bits a pixel), writes 24 bits. */
 
 import type { DecodedImage } from './decoded-image.ts';
 
@@ -76,4 +76,29 @@ function readPalette(
     grey &&= colours[i * 3] === colours[i * 3 + 1] && colours[i * 3] === colours[i * 3 + 2];
   }
   return { colours, grey };
+}
+
+const HEADER_SIZE = 54;
+
+/** A bitmap of 24 bits a pixel. @param image of 1 or 3 channels */
+export function encodeBmp({ data, height, width, channels }: DecodedImage): Uint8Array {
+  const rowBytes = Math.ceil((width * 3) / 4) * 4;
+  const bytes = new Uint8Array(HEADER_SIZE + rowBytes * height);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x42, 0x4d]);
+  view.setUint32(2, bytes.length, true);
+  view.setUint32(10, HEADER_SIZE, true);
+  view.setUint32(14, 40, true);
+  view.setInt32(18, width, true);
+  view.setInt32(22, height, true);
+  view.setUint16(26, 1, true);
+  view.setUint16(28, 24, true);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const from = (y * width + x) * channels;
+      const to = HEADER_SIZE + (height - 1 - y) * rowBytes + x * 3;
+      // Blue, green, red.
+      for (let c = 0; c < 3; c++) bytes[to + c] = data[from + (channels === 3 ? 2 - c : 0)] as number;
+    }
+  return bytes;
 }

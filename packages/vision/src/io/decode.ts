@@ -1,12 +1,13 @@
 /** @file Decodes images: JPEG, PNG, WebP, GIF, TIFF, AVIF through sharp, bitmaps and portable pixmaps by hand. */
 
 import { readFile } from 'node:fs/promises';
-import { ArgumentError, type Tensor } from '@edgeai/torch';
+import { ArgumentError, fromTypedArray, scope, type Tensor } from '@edgeai/torch';
 import type { Sharp, SharpOptions } from 'sharp';
 import { decodeBmp, isBmp } from './bmp.ts';
 import { checkMode, type DecodedImage, type ImageReadMode, imageToTensor, toMode } from './decoded-image.ts';
 import { ImageReadError } from './errors.ts';
-import { jpegComponents } from './jpeg-header.ts';
+import { jpegHeader } from './jpeg-header.ts';
+import { decodePngSamples, pngHeader } from './png.ts';
 import { decodePnm, isPnm } from './pnm.ts';
 import { loadSharp } from './sharp.ts';
 
@@ -23,7 +24,8 @@ const SHARP_OPTIONS: SharpOptions = { failOn: 'error', ignoreIcc: true };
  *
  * The tensor is made after an `await` and so belongs to no scope: dispose it, or hand it to a `Scope`.
  *
- * @param mode channels wanted. 'UNCHANGED' gives what is in the file, palettes expanded, CMYK as four channels
+ * @param mode channels wanted. 'UNCHANGED' gives what is in the file: of a PNG with a palette the indices, of a CMYK JPEG the four
+ *   channels as they are stored (most programs store 255 − ink)
  * @throws {ImageReadError} naming the file
  */
 export async function readImage(
@@ -50,6 +52,44 @@ export async function loadImage(
   mode: ImageReadMode = 'UNCHANGED',
   options: DecodeOptions = {},
 ): Promise<DecodedImage> {
+  return decodePixels(await loadBytes(path), mode, options, path);
+}
+
+/**
+ * All frames of an animated GIF or WebP, or pages of a TIFF: uint8 tensor [frames, channels, height, width]. An image of another
+ * format has one frame. Frames of animations are shown complete, laid over what came before.
+ *
+ * @param mode default 'RGB'
+ * @throws {ImageReadError} naming the file
+ */
+export async function readFrames(path: string, mode: FramesReadMode = 'RGB'): Promise<Tensor> {
+  return framesOf(await loadBytes(path), mode, path);
+}
+
+/** All frames of the bytes of an image file. See {@link readFrames}. */
+export async function decodeFrames(bytes: Uint8Array, mode: FramesReadMode = 'RGB'): Promise<Tensor> {
+  if (!(bytes instanceof Uint8Array)) throw ArgumentError.expected('bytes', 'a Uint8Array', bytes);
+  return framesOf(bytes, mode);
+}
+
+/**
+ * The values of a PNG as they are stored, not scaled: int32 tensor [channels, height, width]. For 16-bit files: depth and disparity
+ * maps, the flow of KITTI. (`readImage` shows the upper 8 bits.)
+ *
+ * @throws {ImageReadError} naming the file
+ */
+export async function readPngSamples(path: string): Promise<Tensor> {
+  const bytes = await loadBytes(path);
+  try {
+    const { data, height, width, channels } = await decodePngSamples(bytes);
+    return scope(() => fromTypedArray(Int32Array.from(data), [height, width, channels]).permute([2, 0, 1]));
+  } catch (error) {
+    throw ImageReadError.unreadable(path, reasonOf(error), error);
+  }
+}
+
+/** The bytes of an image file. @throws {ImageReadError} naming the file, where it is missing, a folder or empty */
+async function loadBytes(path: string): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
@@ -58,8 +98,11 @@ export async function loadImage(
     if (code === 'ENOENT') throw new ImageReadError('IMAGE_NOT_FOUND', path, `${path}: there is no such file`, error);
     throw ImageReadError.unreadable(path, code === 'EISDIR' ? 'it is a folder' : (error as Error).message, error);
   }
-  return decodePixels(bytes, mode, options, path);
+  if (bytes.length === 0) throw ImageReadError.unreadable(path, EMPTY);
+  return bytes;
 }
+
+const EMPTY = 'it is empty (0 bytes)';
 
 /** Decodes to plain bytes. @param path what to call the image in errors */
 export async function decodePixels(
@@ -69,10 +112,11 @@ export async function decodePixels(
   path?: string,
 ): Promise<DecodedImage> {
   checkMode(mode);
-  if (bytes.length === 0) throw ImageReadError.unreadable(path, 'it is empty (0 bytes)');
+  if (bytes.length === 0) throw ImageReadError.unreadable(path, EMPTY);
   try {
     if (isPnm(bytes)) return toMode(decodePnm(bytes), mode);
     if (isBmp(bytes)) return toMode(decodeBmp(bytes), mode);
+    if (mode === 'UNCHANGED' && pngHeader(bytes)?.isPalette === true) return await paletteIndices(bytes);
     return await decodeWithSharp(bytes, mode, options.applyExifOrientation ?? false);
   } catch (error) {
     throw ImageReadError.unreadable(path, reasonOf(error), error);
@@ -82,9 +126,12 @@ export async function decodePixels(
 async function decodeWithSharp(bytes: Uint8Array, mode: ImageReadMode, orient: boolean): Promise<DecodedImage> {
   const sharp = await loadSharp();
   const open = () => (orient ? sharp(bytes, SHARP_OPTIONS).autoOrient() : sharp(bytes, SHARP_OPTIONS));
-  if (jpegComponents(bytes) === 4) {
+  const jpeg = jpegHeader(bytes);
+  if (jpeg?.components === 4) {
     const inks = await pixels(open().pipelineColourspace('cmyk').toColourspace('cmyk'));
-    return mode === 'UNCHANGED' ? inks : toMode(cmykToRgb(inks), mode);
+    if (mode !== 'UNCHANGED') return toMode(cmykToRgb(inks), mode);
+    // libvips has turned Adobe's values into inks.
+    return jpeg.adobe ? { ...inks, data: inks.data.map((ink) => 255 - ink) } : inks;
   }
   const image = await pixels(open());
   if (mode !== 'UNCHANGED') return toMode(image, mode);
@@ -92,6 +139,38 @@ async function decodeWithSharp(bytes: Uint8Array, mode: ImageReadMode, orient: b
   const { space } = await sharp(bytes, SHARP_OPTIONS).metadata();
   const grey = space === 'b-w' || space === 'grey16';
   return grey ? toMode(image, image.channels === 4 ? 'GRAY_ALPHA' : 'GRAY') : image;
+}
+
+/** Not the colours that they stand for. */
+async function paletteIndices(bytes: Uint8Array): Promise<DecodedImage> {
+  const { data, height, width } = await decodePngSamples(bytes);
+  return { data: data as Uint8Array, height, width, channels: 1 };
+}
+
+/** What frames may be shown as: those of one file share their channels. */
+export type FramesReadMode = Exclude<ImageReadMode, 'UNCHANGED'>;
+
+async function framesOf(bytes: Uint8Array, mode: FramesReadMode, path?: string): Promise<Tensor> {
+  if ((mode as ImageReadMode) === 'UNCHANGED')
+    throw ArgumentError.expected('mode', 'a mode other than UNCHANGED', mode);
+  checkMode(mode);
+  const sharp = await loadSharp();
+  let pages = 1;
+  let image: DecodedImage;
+  try {
+    const animated = bytes.length > 0 && !isPnm(bytes) && !isBmp(bytes);
+    if (animated) pages = (await sharp(bytes, SHARP_OPTIONS).metadata()).pages ?? 1;
+    // sharp stacks the pages one below the other.
+    image =
+      pages === 1
+        ? await decodePixels(bytes, mode, {}, path)
+        : toMode(await pixels(sharp(bytes, { ...SHARP_OPTIONS, pages: -1 })), mode);
+  } catch (error) {
+    throw error instanceof ImageReadError ? error : ImageReadError.unreadable(path, reasonOf(error), error);
+  }
+  const { data, width, channels } = image;
+  const height = image.height / pages;
+  return scope(() => fromTypedArray(data, [pages, height, width, channels]).permute([0, 3, 1, 2]));
 }
 
 async function pixels(image: Sharp): Promise<DecodedImage> {

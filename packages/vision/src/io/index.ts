@@ -1,6 +1,32 @@
-/** @file The `io` namespace: reading and writing images. */
+/** @file The `io` namespace: reading and writing images and videos. */
 
-export { type DecodeOptions, decodeImage, decodePixels, loadImage, readImage } from './decode.ts';
+export {
+  type DecodeOptions,
+  decodeFrames,
+  decodeImage,
+  decodePixels,
+  type FramesReadMode,
+  loadImage,
+  readFrames,
+  readImage,
+  readPngSamples,
+} from './decode.ts';
 export { type DecodedImage, ImageReadMode, imageToTensor, tensorToImage } from './decoded-image.ts';
-export { encodeJpeg, encodePng, type JpegOptions, type PngOptions, writeJpeg, writePng } from './encode.ts';
+export {
+  type EncodeOptions,
+  encodeImage,
+  encodeJpeg,
+  encodePng,
+  type ImageFormat,
+  type JpegOptions,
+  type PngOptions,
+  writeImage,
+  writeJpeg,
+  writePng,
+} from './encode.ts';
 export { ImageReadError } from './errors.ts';
+export { VideoError, type VideoOptions } from './ffmpeg.ts';
+export { readFile, writeFile } from './files.ts';
+export { type ReadVideo, type ReadVideoOptions, readVideo, type WriteVideoOptions, writeVideo } from './video.ts';
+export { probeVideo, readVideoTimestamps, type VideoMetadata } from './video-probe.ts';
+export { type VideoFrame, VideoReader, type VideoReaderOptions } from './video-reader.ts';
