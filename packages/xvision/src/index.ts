@@ -1,3 +1,3 @@
 /** @file The 'edgeailite' networks, their losses, metrics, joint transforms and dense data sets. */
 
-export {};
+export * as models from './models/index.ts';

@@ -64,15 +64,22 @@ export function sumOfBits(values: Float32Array, sum = 0): number {
   return total >>> 0;
 }
 
+export interface FillOptions {
+  /** Which stream an entry takes: its position in the state dict, or among the sorted keys. Default `'state-dict'`. */
+  order?: 'state-dict' | 'sorted';
+}
+
 /**
  * Fills the parameters and floating-point buffers of a model.
  *
  * @returns the sum of all bit patterns filled in, modulo 2^32: two models that agree in it agree in keys, order, shapes, values
  */
-export function fillModel(model: nn.AnyModule, gain: number): number {
+export function fillModel(model: nn.AnyModule, gain: number, { order = 'state-dict' }: FillOptions = {}): number {
   let sum = 0;
   let stream = -1;
-  for (const [key, tensor] of Object.entries(model.stateDict())) {
+  const entries = Object.entries(model.stateDict());
+  if (order === 'sorted') entries.sort(([left], [right]) => (left < right ? -1 : 1));
+  for (const [key, tensor] of entries) {
     stream++;
     const scaling = isFloatingPoint(tensor.dtype) ? rule(key, tensor.shape, gain) : undefined;
     if (scaling === undefined) continue;

@@ -1,0 +1,67 @@
+/** @file A feature pyramid: coarse maps are enlarged and added to finer ones (Lin et al. 2017, arXiv:1612.03144). */
+
+import { nn, type Tensor } from '@edgeai/torch';
+import { AddBlock } from '../../layers/blocks.ts';
+import { ConvDWSepNormAct2d, ConvNormAct2d } from '../../layers/conv.ts';
+import { type DecoderContext, enlarge, predictionHead } from './decoder.ts';
+import type { EncoderOutput } from './encoder.ts';
+import { type ReceptiveField, Stages } from './receptive-field.ts';
+
+/** From the coarsest map to the finest; each step smooths the sum and hands it on. */
+class FeaturePyramid extends nn.Module<[readonly Tensor[]]> {
+  readonly smooth_convs: nn.ModuleList;
+  readonly shortcuts: nn.ModuleList;
+  readonly upsamples: nn.ModuleList;
+  readonly adds: nn.ModuleList<AddBlock>;
+
+  /** @param inputs channels of each stage, coarse to fine */
+  constructor(context: DecoderContext, inputs: readonly number[]) {
+    super();
+    const { channels, groupSize, activation } = context.description;
+    // The coarsest stage needs neither; an empty slot keeps the numbers of the others.
+    this.smooth_convs = new nn.ModuleList([new nn.Identity()]);
+    this.shortcuts = new nn.ModuleList([new nn.Identity()]);
+    this.upsamples = new nn.ModuleList([new nn.Identity()]);
+    this.adds = new nn.ModuleList([new AddBlock()]);
+    for (const stage of inputs.slice(1)) {
+      this.shortcuts.append(new ConvNormAct2d(stage, channels, 1, { activation }));
+      this.smooth_convs.append(
+        new ConvDWSepNormAct2d(channels, channels, 3, { groupSize, activation: [activation, activation] }),
+      );
+      this.upsamples.append(enlarge(context, channels, channels, 2));
+      this.adds.append(new AddBlock());
+    }
+  }
+
+  forward(maps: readonly Tensor[]): Tensor {
+    let current = maps[0] as Tensor;
+    for (const [i, map] of maps.entries()) {
+      if (i === 0) continue;
+      const sum = this.adds.at(i)(this.shortcuts.at(i)(map), this.upsamples.at(i)(current));
+      current = this.smooth_convs.at(i)(sum);
+    }
+    return current;
+  }
+}
+
+export class FpnDecoder extends nn.Module<[EncoderOutput]> {
+  readonly rfblock: nn.Module;
+  readonly fpn: FeaturePyramid;
+  readonly pred: nn.Module;
+  readonly upsample: nn.Module;
+  readonly #stages: Stages;
+
+  constructor(context: DecoderContext, receptiveField: ReceptiveField) {
+    super();
+    this.#stages = new Stages(context, receptiveField);
+    this.rfblock = this.#stages.rfblock;
+    this.fpn = new FeaturePyramid(context, this.#stages.channels);
+    const { pred, upsample } = predictionHead(context, context.description.channels);
+    this.pred = pred;
+    this.upsample = upsample;
+  }
+
+  forward(encoded: EncoderOutput): Tensor {
+    return this.upsample(this.pred(this.fpn(this.#stages.run(encoded))));
+  }
+}
