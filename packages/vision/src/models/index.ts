@@ -111,6 +111,8 @@ export {
 } from './mobilenetv2.ts';
 export { MobileNet_V2_Weights } from './mobilenetv2-weights.ts';
 export {
+  InvertedResidual as MobileNetV3InvertedResidual,
+  type InvertedResidualConfig,
   MobileNetV3,
   type MobileNetV3BuilderOptions,
   type MobileNetV3ConfigOptions,
@@ -234,6 +236,7 @@ export {
 } from './segmentation/simple-segmentation.ts';
 export {
   channelShuffle,
+  InvertedResidual as ShuffleNetInvertedResidual,
   ShuffleNetV2,
   type ShuffleNetV2Options,
   shufflenet_v2_x0_5,
