@@ -1,24 +1,32 @@
 /** @file Transforms made of transforms. */
 
-import { ArgumentError, nn, scope, type Tensor, tensor } from '@edgeai/torch';
+import { ArgumentError, nn, randperm, scope, type Tensor, tensor } from '@edgeai/torch';
 import { drawUnit } from './random.ts';
 
 /** Anything that makes an image of an image: a transform of this package, a network, a function. */
 export type Transform = (image: Tensor) => Tensor;
 
-/** One transform after the other. Intermediate images are released on the way. */
-export class Compose extends nn.Module<[Tensor], Tensor> {
-  readonly transforms: readonly Transform[];
+/** A step of a {@link Compose}: it takes what the one before gives, mostly an image, but crops give several. */
+export type ComposeStep = (value: never) => unknown;
 
-  constructor(transforms: readonly Transform[]) {
+/**
+ * One transform after the other. What lies between is released on the way.
+ *
+ * Steps that give something other than an image, such as {@link FiveCrop}, go with a {@link Lambda} that takes it:
+ * `new Compose<Tensor>([new FiveCrop(224), new Lambda((crops: Tensor[]) => stack(crops))])`.
+ */
+export class Compose<Out = Tensor> extends nn.Module<[Tensor], Out> {
+  readonly transforms: readonly ComposeStep[];
+
+  constructor(transforms: readonly ComposeStep[]) {
     super();
     this.transforms = checkTransforms(transforms);
   }
 
-  forward(image: Tensor): Tensor {
-    let current = image;
-    for (const transform of this.transforms) current = scope(() => transform(current));
-    return current;
+  forward(image: Tensor): Out {
+    let current: unknown = image;
+    for (const transform of this.transforms) current = scope(() => (transform as (value: unknown) => unknown)(current));
+    return current as Out;
   }
 
   override toString(): string {
@@ -90,17 +98,40 @@ export class RandomChoice<Args extends unknown[] = [Tensor], Out = Tensor> exten
   }
 }
 
-/** A function as a transform, for printing. */
-export class Lambda extends nn.Module<[Tensor], Tensor> {
-  readonly fn: Transform;
+/**
+ * All of the given transforms, in random order.
+ *
+ * The order comes from libtorch's generator, as in torchvision's v2 transforms (v1 uses Python's own).
+ */
+export class RandomOrder extends nn.Module<[Tensor], Tensor> {
+  readonly transforms: readonly Transform[];
 
-  constructor(fn: Transform) {
+  constructor(transforms: readonly Transform[]) {
+    super();
+    this.transforms = checkTransforms(transforms);
+  }
+
+  forward(image: Tensor): Tensor {
+    const order = scope(() => randperm(this.transforms.length).toArray() as number[]);
+    return order.reduce((current, index) => scope(() => (this.transforms[index] as Transform)(current)), image);
+  }
+
+  override toString(): string {
+    return `RandomOrder(${list(this.transforms)})`;
+  }
+}
+
+/** A function as a transform, for printing. */
+export class Lambda<In = Tensor, Out = Tensor> extends nn.Module<[In], Out> {
+  readonly fn: (value: In) => Out;
+
+  constructor(fn: (value: In) => Out) {
     super();
     this.fn = fn;
   }
 
-  forward(image: Tensor): Tensor {
-    return this.fn(image);
+  forward(value: In): Out {
+    return this.fn(value);
   }
 }
 

@@ -1,6 +1,7 @@
-/** @file Transforms that always move pixels the same way: resize, centre crop, pad. */
+/** @file Transforms that always move pixels the same way: resize, crops, pad. */
 
 import { nn, type Tensor } from '@edgeai/torch';
+import { fiveCrop, tenCrop } from './functional/crops.ts';
 import { centerCrop, type PadOptions, pad } from './functional/geometry.ts';
 import { type ResizeOptions, resize } from './functional/resize.ts';
 import { type Padding, pairOf, type Size, sidesOf } from './size.ts';
@@ -44,6 +45,49 @@ export class CenterCrop extends nn.Module<[Tensor], Tensor> {
 
   override extraRepr(): string {
     return `size=${this.size}`;
+  }
+}
+
+/** The four corners and the middle of the image. */
+export class FiveCrop extends nn.Module<[Tensor], Tensor[]> {
+  readonly size: readonly [number, number];
+
+  constructor(size: Size) {
+    super();
+    this.size = pairOf(size);
+  }
+
+  forward(image: Tensor): Tensor[] {
+    return fiveCrop(image, this.size);
+  }
+
+  override extraRepr(): string {
+    return `size=${this.size}`;
+  }
+}
+
+export interface TenCropOptions {
+  /** Turn upside down for the second five crops, rather than mirror left to right. Default false. */
+  verticalFlip?: boolean;
+}
+
+/** The four corners and the middle of the image, and of its mirror image. */
+export class TenCrop extends nn.Module<[Tensor], Tensor[]> {
+  readonly size: readonly [number, number];
+  readonly verticalFlip: boolean;
+
+  constructor(size: Size, options: TenCropOptions = {}) {
+    super();
+    this.size = pairOf(size);
+    this.verticalFlip = options.verticalFlip ?? false;
+  }
+
+  forward(image: Tensor): Tensor[] {
+    return tenCrop(image, this.size, this.verticalFlip);
+  }
+
+  override extraRepr(): string {
+    return `size=${this.size}, verticalFlip=${this.verticalFlip}`;
   }
 }
 

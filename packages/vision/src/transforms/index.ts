@@ -1,6 +1,25 @@
 /** @file The `transforms` namespace: what happens to images between the file and the network. */
 
-export { Compose, Lambda, RandomApply, RandomChoice, type Transform } from './containers.ts';
+export {
+  AugMix,
+  type AugMixOptions,
+  type AugmentOptions,
+  AutoAugment,
+  AutoAugmentPolicy,
+  RandAugment,
+  type RandAugmentOptions,
+  TrivialAugmentWide,
+  type TrivialAugmentWideOptions,
+} from './auto-augment/index.ts';
+export {
+  Compose,
+  type ComposeStep,
+  Lambda,
+  RandomApply,
+  RandomChoice,
+  RandomOrder,
+  type Transform,
+} from './containers.ts';
 export {
   OpticalFlow,
   SemanticSegmentation,
@@ -10,13 +29,29 @@ export {
 } from './dense-presets.ts';
 export type { Backend, BackendOptions } from './functional/backend.ts';
 export type { PaddingMode, PadOptions } from './functional/geometry.ts';
+export type { Fill } from './functional/grid.ts';
 export * as functional from './functional/index.ts';
 export type { ResizeOptions } from './functional/resize.ts';
-export type { GrayscaleOptions, NormalizeOptions } from './functional/values.ts';
-export { CenterCrop, Pad, Resize } from './geometry.ts';
+export type { GrayscaleOptions, ImageMode, NormalizeOptions } from './functional/values.ts';
+export type { AffineOptions, RotateOptions, WarpOptions } from './functional/warp.ts';
+export type { Point } from './functional/warp-matrix.ts';
+export { CenterCrop, FiveCrop, Pad, Resize, TenCrop, type TenCropOptions } from './geometry.ts';
 export { type MixedBatch, type MixOptions, RandomCutmix, RandomMixup } from './mix.ts';
-export type { Interpolation } from './pillow-filters.ts';
+export { type Interpolation, InterpolationMode } from './pillow-filters.ts';
 export { IMAGENET_MEAN, IMAGENET_STD, ImageClassification, type ImageClassificationOptions } from './presets.ts';
+export {
+  ColorJitter,
+  type ColorJitterOptions,
+  GaussianBlur,
+  type GaussianBlurOptions,
+  RandomAdjustSharpness,
+  RandomAutocontrast,
+  RandomEqualize,
+  RandomGrayscale,
+  RandomInvert,
+  RandomPosterize,
+  RandomSolarize,
+} from './random-colour.ts';
 export {
   RandomCrop,
   type RandomCropOptions,
@@ -27,12 +62,25 @@ export {
   type Range,
   type Region,
 } from './random-geometry.ts';
+export {
+  type Degrees,
+  ElasticTransform,
+  type ElasticTransformOptions,
+  RandomAffine,
+  type RandomAffineOptions,
+  RandomPerspective,
+  type RandomPerspectiveOptions,
+  RandomRotation,
+} from './random-warp.ts';
 export type { Padding, Size } from './size.ts';
 export {
   ConvertImageDtype,
   Grayscale,
+  LinearTransformation,
   Normalize,
+  PILToTensor,
   RandomErasing,
   type RandomErasingOptions,
+  ToPILImage,
   ToTensor,
 } from './values.ts';

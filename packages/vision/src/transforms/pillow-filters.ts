@@ -3,6 +3,17 @@
 /** Ways to compute pixels of the new size. The last three exist for uint8 images only. */
 export type Interpolation = 'nearest' | 'nearest-exact' | 'bilinear' | 'bicubic' | 'box' | 'hamming' | 'lanczos';
 
+/** The interpolations as constants, under torchvision's names: `InterpolationMode.BILINEAR`. */
+export const InterpolationMode = {
+  NEAREST: 'nearest',
+  NEAREST_EXACT: 'nearest-exact',
+  BILINEAR: 'bilinear',
+  BICUBIC: 'bicubic',
+  BOX: 'box',
+  HAMMING: 'hamming',
+  LANCZOS: 'lanczos',
+} as const satisfies Record<string, Interpolation>;
+
 export const interpolations: readonly Interpolation[] = [
   'nearest',
   'nearest-exact',

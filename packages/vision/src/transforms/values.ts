@@ -1,14 +1,18 @@
 /** @file Transforms of pixel values: conversion, normalisation, grey, random erasing. */
 
 import { ArgumentError, type DType, empty, nn, type Tensor, tensor } from '@edgeai/torch';
+import type { DecodedImage } from '../io/decoded-image.ts';
 import { checkProbability } from './containers.ts';
 import { erase } from './functional/geometry.ts';
 import {
   convertImageDtype,
   type GrayscaleOptions,
+  type ImageMode,
   type NormalizeOptions,
   normalize,
+  pilToTensor,
   rgbToGrayscale,
+  toPilImage,
   toTensor,
 } from './functional/values.ts';
 import { drawChance, drawInteger } from './random.ts';
@@ -19,6 +23,27 @@ import { getDimensions, roundHalfEven } from './size.ts';
 export class ToTensor extends nn.Module<[Tensor], Tensor> {
   forward(image: Tensor): Tensor {
     return toTensor(image);
+  }
+}
+
+/** A decoded image to a uint8 tensor, its values unchanged. */
+export class PILToTensor extends nn.Module<[DecodedImage], Tensor> {
+  forward(image: DecodedImage): Tensor {
+    return pilToTensor(image);
+  }
+}
+
+/** A tensor to a decoded image, ready to be encoded. */
+export class ToPILImage extends nn.Module<[Tensor], DecodedImage> {
+  readonly mode: ImageMode | undefined;
+
+  constructor(mode?: ImageMode) {
+    super();
+    this.mode = mode;
+  }
+
+  forward(image: Tensor): DecodedImage {
+    return toPilImage(image, this.mode);
   }
 }
 
@@ -59,6 +84,44 @@ export class Normalize extends nn.Module<[Tensor], Tensor> {
 
   override extraRepr(): string {
     return `mean=[${this.mean.join(', ')}], std=[${this.std.join(', ')}]`;
+  }
+}
+
+/**
+ * (flattened image − mean) · matrix, for whitening.
+ *
+ * @throws {ArgumentError} where matrix [n, n], mean [n] and images of n values do not fit together
+ */
+export class LinearTransformation extends nn.Module<[Tensor], Tensor> {
+  readonly transformationMatrix: nn.Buffer;
+  readonly meanVector: nn.Buffer;
+
+  constructor(transformationMatrix: Tensor, meanVector: Tensor) {
+    super();
+    const [rows, columns] = transformationMatrix.shape;
+    if (transformationMatrix.ndim !== 2 || rows !== columns)
+      throw ArgumentError.expected('transformationMatrix', 'a square matrix', transformationMatrix.shape);
+    if (meanVector.ndim !== 1 || meanVector.size(0) !== rows)
+      throw ArgumentError.expected('meanVector', `a vector of ${rows} values`, meanVector.shape);
+    this.transformationMatrix = new nn.Buffer(transformationMatrix);
+    this.meanVector = new nn.Buffer(meanVector);
+  }
+
+  forward(image: Tensor): Tensor {
+    const { shape } = image;
+    const n = this.meanVector.size(0);
+    const { channels, height, width } = getDimensions(image);
+    if (channels * height * width !== n) {
+      throw new ArgumentError(
+        'image',
+        `Expected an image of ${n} values, as the transformation has, but received shape [${shape.join(', ')}]`,
+      );
+    }
+    return image
+      .reshape([-1, n])
+      .sub(this.meanVector)
+      .mm(this.transformationMatrix)
+      .view([...shape]);
   }
 }
 

@@ -18,10 +18,13 @@ export { autocontrast, equalize, invert, posterize, solarize } from './tone.ts';
 export {
   convertImageDtype,
   type GrayscaleOptions,
+  type ImageMode,
   type NormalizeOptions,
   normalize,
+  pilToTensor,
   rgbToGrayscale,
   toGrayscale,
+  toPilImage,
   toTensor,
 } from './values.ts';
 export {

@@ -1,6 +1,7 @@
 /** @file What the values of pixels become: conversion between element types, normalisation, grey. */
 
 import { ArgumentError, type DType, isFloatingPoint, scope, type Tensor, tensor } from '@edgeai/torch';
+import { type DecodedImage, imageToTensor, tensorToImage } from '../../io/decoded-image.ts';
 import { isLargeByteImage, isLargeFloatImage, normalizeFloats, pixelsToTensor, withPixels } from '../pixels.ts';
 import { getDimensions } from '../size.ts';
 import { type Backend, type BackendOptions, chooseBackend } from './backend.ts';
@@ -52,6 +53,37 @@ export function convertImageDtype(image: Tensor, dtype: DType = 'float32'): Tens
 /** A uint8 image as float32 in 0 … 1; other types keep their values, as Pillow's float and integer images do in torchvision. */
 export function toTensor(image: Tensor): Tensor {
   return image.dtype === 'uint8' ? convertImageDtype(image, 'float32') : image.contiguous();
+}
+
+/** A decoded image as a uint8 tensor [channels, height, width], its values unchanged. */
+export function pilToTensor(image: DecodedImage): Tensor {
+  return scope(() => imageToTensor(image).contiguous());
+}
+
+/** What an image's channels are, by their number: grey, grey and alpha, colours, colours and alpha. */
+export type ImageMode = 'L' | 'LA' | 'RGB' | 'RGBA';
+
+const MODES: readonly ImageMode[] = ['L', 'LA', 'RGB', 'RGBA'];
+
+/**
+ * A tensor [height, width] or [1…4 channels, height, width] as a decoded image, ready to be encoded. Floats in 0 … 1 are
+ * multiplied by 255 and cut.
+ *
+ * @param mode a check of the number of channels
+ */
+export function toPilImage(image: Tensor, mode?: ImageMode): DecodedImage {
+  return scope(() => {
+    const { shape, dtype } = image;
+    const bytes = isFloatingPoint(dtype) ? image.mul(255).to('uint8') : image;
+    const decoded = tensorToImage(shape.length === 2 ? bytes.unsqueeze(0) : bytes);
+    if (mode !== undefined && MODES[decoded.channels - 1] !== mode) {
+      throw new ArgumentError(
+        'mode',
+        `Expected ${MODES[decoded.channels - 1]} for an image of ${decoded.channels} channels but received ${mode}`,
+      );
+    }
+    return decoded;
+  });
 }
 
 export interface NormalizeOptions {
