@@ -88,7 +88,7 @@ export class GraphModule<Args extends unknown[] = [Tensor], Out = Tensor> extend
    * Removes the modules, parameters and buffers that `erased` nodes named, unless nodes of the graph still name them, and holders
    * that are left empty. What the graph never used stays: it may belong to the other mode of the network.
    */
-  deleteUnused(erased: Iterable<Node>): this {
+  deleteErased(erased: Iterable<Node>): this {
     const used = new Set(this.graph.nodes.map(stateOf));
     for (const node of erased) {
       let path = stateOf(node);

@@ -52,7 +52,7 @@ export function replaceMatches(
     erased.push(...eraseUnused(graph, match.nodes));
     replaced.push(match);
   }
-  if (target instanceof GraphModule && replaced.length > 0) target.deleteUnused(erased).recompile();
+  if (target instanceof GraphModule && replaced.length > 0) target.deleteErased(erased).recompile();
   return replaced;
 }
 
