@@ -8,6 +8,9 @@ export type Rgb = readonly [red: number, green: number, blue: number];
 /** A colour by its numbers, as `#rgb` or `#rrggbb`, or by name. */
 export type Colour = Rgb | string;
 
+/** One for all, or one for each. */
+export type Colours = Colour | readonly Colour[];
+
 /** The names of HTML's basic colours, and orange. */
 const NAMES: Readonly<Record<string, Rgb>> = {
   black: [0, 0, 0],
@@ -52,6 +55,19 @@ export function toRgb(colour: Colour): Rgb {
 /** The colours that torchvision gives to `count` objects; the first one is black. */
 export function colourPalette(count: number): Rgb[] {
   return Array.from({ length: count }, (_, i) => [i % 255, (i * 127) % 255, (i * 31) % 255]);
+}
+
+/** A colour for each of `count` objects: the given one, the first of the given ones, or torchvision's palette. */
+export function coloursFor(count: number, given: Colours | undefined): Rgb[] {
+  if (given === undefined) return colourPalette(count);
+  if (!isList(given)) return new Array<Rgb>(count).fill(toRgb(given));
+  if (given.length < count) throw ArgumentError.expected('colors', `at least ${count} colours`, given);
+  return given.slice(0, count).map(toRgb);
+}
+
+/** Whether several colours are given, rather than one. */
+export function isList(colours: Colours): colours is readonly Colour[] {
+  return typeof colours !== 'string' && typeof colours[0] !== 'number';
 }
 
 /** Turns the hue by the golden angle from class to class, so that none of the first dozens look alike. */

@@ -1,13 +1,13 @@
 /** @file Shows where objects or classes are in an image: colours laid over their pixels. */
 
 import { ArgumentError, scope, type Tensor, tensor, where } from '@edgeai/torch';
-import { type Colour, colourPalette, toRgb } from './colours.ts';
+import { type Colours, coloursFor, isList } from './colours.ts';
 
 export interface DrawMasksOptions {
   /** 0 leaves the image as it is, 1 covers it. Default 0.8. */
   alpha?: number;
   /** One for each mask; a single one colours the first mask only, as in torchvision 0.15. Default: torchvision's palette. */
-  colors?: Colour | readonly Colour[];
+  colors?: Colours;
 }
 
 /**
@@ -28,7 +28,9 @@ export function drawSegmentationMasks(image: Tensor, masks: Tensor, options: Dra
     throw ArgumentError.expected('masks', wanted, `${masks.dtype} [${masks.shape.join(', ')}]`);
   }
   const count = masks.ndim === 3 ? masks.size(0) : 1;
-  const colours = coloursFor(count, options.colors);
+  const { colors } = options;
+  const single = colors !== undefined && !isList(colors);
+  const colours = coloursFor(single ? Math.min(1, count) : count, colors);
   return scope(() => {
     const layers = masks.reshape([count, 1, ...size]);
     let painted = image;
@@ -41,15 +43,4 @@ export function drawSegmentationMasks(image: Tensor, masks: Tensor, options: Dra
       .add(painted.mul(alpha))
       .to('uint8');
   });
-}
-
-function coloursFor(count: number, given: DrawMasksOptions['colors']) {
-  if (given === undefined) return colourPalette(count);
-  if (!isList(given)) return [toRgb(given)];
-  if (given.length < count) throw ArgumentError.expected('colors', `at least ${count} colours`, given);
-  return given.slice(0, count).map(toRgb);
-}
-
-function isList(colours: Colour | readonly Colour[]): colours is readonly Colour[] {
-  return typeof colours !== 'string' && typeof colours[0] !== 'number';
 }
