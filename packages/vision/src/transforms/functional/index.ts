@@ -13,6 +13,7 @@ export { fiveCrop, tenCrop } from './crops.ts';
 export { adjustSharpness, defaultSigma, gaussianBlur, gaussianKernel1d, type Pair } from './filter.ts';
 export { centerCrop, crop, erase, hflip, type PaddingMode, type PadOptions, pad, vflip } from './geometry.ts';
 export { affineSamplingGrid, applyGrid, type Fill, identityGrid, perspectiveSamplingGrid } from './grid.ts';
+export { type ColourMode, convertMode } from './modes.ts';
 export { type ResizeOptions, resize, resizedCrop } from './resize.ts';
 export { autocontrast, equalize, invert, posterize, solarize } from './tone.ts';
 export {
