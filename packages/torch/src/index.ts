@@ -84,7 +84,15 @@ export {
   useDeterministicAlgorithms,
 } from './runtime/settings.ts';
 export { FileWriteError, writeFileAtomic } from './serialization/atomic.ts';
-export { FileReadError, type LoadOptions, load, loadNpy, loadNpz, loadSafetensors } from './serialization/load.ts';
+export {
+  FileReadError,
+  type LoadOptions,
+  load,
+  loadNpy,
+  loadNpz,
+  loadPickle,
+  loadSafetensors,
+} from './serialization/load.ts';
 export { UnsafePickleError } from './serialization/pickle-reader.ts';
 export { PyFloat, Tuple } from './serialization/pickle-values.ts';
 export { type NamedTensors, save, saveNpy, saveNpz, saveSafetensors } from './serialization/save.ts';

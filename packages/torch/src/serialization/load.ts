@@ -2,7 +2,11 @@
 
 import type { Tensor } from '../core/tensor.ts';
 import { EdgeAIError } from '../errors.ts';
+import { withInputFile } from './input-file.ts';
 import { readNpy, readNpz } from './npy.ts';
+import { NUMPY_GLOBALS } from './numpy-globals.ts';
+import { unpickle } from './pickle-reader.ts';
+import { PLAIN_GLOBALS } from './plain-globals.ts';
 import { readTorchFile } from './pth.ts';
 import type { TensorRecord } from './records.ts';
 import { readSafetensors } from './safetensors.ts';
@@ -51,6 +55,22 @@ export function loadNpy(path: string): Tensor {
 /** Tensors by name from a `.npz` archive; see {@link loadNpy}. */
 export function loadNpz(path: string): Record<string, Tensor> {
   return reading(path, () => named(readNpz(path), path, 'cpu'));
+}
+
+/**
+ * What Python's `pickle.dump` wrote: plain values, and numpy's arrays as tensors. Nothing in the file is run; dicts are as in
+ * {@link load}. Strings of Python 2 are text where they are valid UTF-8, bytes otherwise.
+ *
+ * @throws {UnsafePickleError} for a file that asks for any other name
+ * @throws {FileFormatError} for one that is truncated or corrupt
+ * @throws {FileReadError} when it cannot be opened
+ */
+export function loadPickle(path: string): unknown {
+  return reading(path, () => {
+    const bytes = withInputFile(path, (file) => file.read(0, file.size, 'the pickle'));
+    const value = unpickle(bytes, { globals: { ...PLAIN_GLOBALS, ...NUMPY_GLOBALS }, source: path });
+    return fromRecords(value, 'cpu', path);
+  });
 }
 
 function named(

@@ -102,10 +102,11 @@ export interface ImageFolderOptions<T, Y> extends VisionDatasetOptions<Tensor, T
 export class ImageFolder<T = Tensor, Y = number> extends DatasetFolder<DecodedImage, T, Y> {
   /** @throws {DatasetError} for a missing folder, one without class folders, and classes without images */
   constructor(root: string, options: ImageFolderOptions<T, Y> = {}) {
-    const { transform, targetTransform, isValidFile, loader = (path: string) => loadImage(path, 'RGB') } = options;
-    super(root, loader, {
-      transform: imageTransform(transform),
+    const { transform, targetTransform, transforms, isValidFile } = options;
+    super(root, options.loader ?? ((path: string) => loadImage(path, 'RGB')), {
+      transform: transforms !== undefined && transform === undefined ? undefined : imageTransform(transform),
       targetTransform,
+      transforms: transforms && ((image: DecodedImage, target: number) => transforms(imageToTensor(image), target)),
       ...(isValidFile === undefined ? { extensions: IMG_EXTENSIONS } : { isValidFile }),
     });
   }

@@ -1,22 +1,29 @@
-/** @file Bases of the data sets of pictures: pairs of a picture and its target, each with a transform of its own. */
+/** @file Bases of the data sets of pictures: pairs of a picture and its target, transformed one by one or together. */
 
-import { type data, scope } from '@edgeai/torch';
+import { ArgumentError, type data, scope } from '@edgeai/torch';
 
-export interface VisionDatasetOptions<Image, T, Y> {
+export interface VisionDatasetOptions<Image, T, Y, Target = number> {
   /** What happens to the picture. Default: nothing. */
   transform?: (image: Image) => T;
   /** What happens to the target. Default: nothing. */
-  targetTransform?: (target: number) => Y;
+  targetTransform?: (target: Target) => Y;
+  /** What happens to both together, as where a picture and its boxes are flipped. Instead of the two others. */
+  transforms?: (image: Image, target: Target) => readonly [T, Y];
 }
 
 /** [picture, target] pairs. */
-export abstract class VisionDataset<Image, T, Y> implements data.Dataset<[T, Y]> {
+export abstract class VisionDataset<Image, T, Y, Target = number> implements data.Dataset<[T, Y]> {
   readonly transform: ((image: Image) => T) | undefined;
-  readonly targetTransform: ((target: number) => Y) | undefined;
+  readonly targetTransform: ((target: Target) => Y) | undefined;
+  readonly transforms: ((image: Image, target: Target) => readonly [T, Y]) | undefined;
 
-  constructor(options: VisionDatasetOptions<Image, T, Y>) {
+  /** @throws {ArgumentError} for `transforms` beside one of the others */
+  constructor(options: VisionDatasetOptions<Image, T, Y, Target>) {
     this.transform = options.transform;
     this.targetTransform = options.targetTransform;
+    this.transforms = options.transforms;
+    if (this.transforms !== undefined && (this.transform ?? this.targetTransform) !== undefined)
+      throw new ArgumentError('transforms', 'Give either transforms or transform and targetTransform');
   }
 
   abstract get length(): number;
@@ -24,13 +31,21 @@ export abstract class VisionDataset<Image, T, Y> implements data.Dataset<[T, Y]>
   abstract get(index: number): [T, Y] | Promise<[T, Y]>;
 
   /** Makes the picture and transforms both halves; intermediate tensors are released. */
-  protected pair(makeImage: () => Image, target: number): [T, Y] {
+  protected pair(makeImage: () => Image, target: Target): [T, Y] {
+    return this.transformed(() => [makeImage(), target]);
+  }
+
+  /** Makes both halves and transforms them; intermediate tensors are released. */
+  protected transformed(make: () => readonly [Image, Target]): [T, Y] {
     return scope(() => {
-      const image = makeImage();
-      // Without transforms, T is the picture's type and Y is number.
-      const transformed = this.transform === undefined ? (image as unknown as T) : this.transform(image);
+      const [image, target] = make();
+      if (this.transforms !== undefined) {
+        const [first, second] = this.transforms(image, target);
+        return [first, second];
+      }
+      // Without transforms, T is the picture's type and Y the target's.
       return [
-        transformed,
+        this.transform === undefined ? (image as unknown as T) : this.transform(image),
         this.targetTransform === undefined ? (target as unknown as Y) : this.targetTransform(target),
       ];
     });
@@ -38,7 +53,7 @@ export abstract class VisionDataset<Image, T, Y> implements data.Dataset<[T, Y]>
 }
 
 /** Pairs whose pictures are files: `load` reads one, `finish` makes the tensor and transforms it, `get` does both. */
-export abstract class FileDataset<Loaded, Image, T, Y> extends VisionDataset<Image, T, Y> {
+export abstract class FileDataset<Loaded, Image, T, Y, Target = number> extends VisionDataset<Image, T, Y, Target> {
   /** Reads the sample's file. Makes no tensors. */
   abstract load(index: number): Loaded | Promise<Loaded>;
 
