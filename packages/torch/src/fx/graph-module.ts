@@ -2,26 +2,28 @@
 
 import type { Tensor } from '../core/tensor.ts';
 import { ArgumentError } from '../errors.ts';
+import { copyModuleWith } from '../nn/copy.ts';
 import { type AnyModule, Module } from '../nn/module.ts';
 import type { Graph } from './graph.ts';
 import { Interpreter } from './interpreter.ts';
 import type { Node } from './node.ts';
 
+/** The classes that holders stand for; beside them, because their own properties are their children. */
+const originals = new WeakMap<AnyModule, string>();
+
 /** Stands for a module whose forward is now in the graph: keeps its children and parameters under their names. */
 class Holder extends Module<never[], never> {
-  readonly #original: string;
-
   constructor(original: string) {
     super();
-    this.#original = original;
+    originals.set(this, original);
   }
 
   override extraRepr(): string {
-    return this.#original;
+    return originals.get(this) ?? '';
   }
 
   forward(): never {
-    throw new ArgumentError('this', `This ${this.#original} is part of a graph; call the GraphModule`);
+    throw new ArgumentError('this', `This ${originals.get(this) ?? 'module'} is part of a graph; call the GraphModule`);
   }
 }
 
@@ -109,6 +111,13 @@ export class GraphModule<Args extends unknown[] = [Tensor], Out = Tensor> extend
     delete owner[name];
   }
 
+  /** A copy with a graph, parameters and leaf modules of its own. Subclasses whose constructor takes more than a graph override this. */
+  [copyModuleWith](copyValue: <T>(value: T) => T): this {
+    const copy = Reflect.construct(GraphModule, [this.graph], this.constructor) as this;
+    copyState(this as AnyModule, copy as AnyModule, copyValue);
+    return copy;
+  }
+
   /** Releases the graph's constants and the parameters that a transformation made; those of the network stay. */
   override dispose(): void {
     this.graph.dispose();
@@ -127,6 +136,20 @@ export class GraphModule<Args extends unknown[] = [Tensor], Out = Tensor> extend
       owner: this.getSubmodule(path.slice(0, Math.max(at, 0))) as unknown as Record<string, unknown>,
       name: path.slice(at + 1),
     };
+  }
+}
+
+/** Replaces what `target` shares with `source` by copies; both have the same holders. */
+function copyState(source: AnyModule, target: AnyModule, copyValue: <T>(value: T) => T): void {
+  const owner = target as unknown as Record<string, unknown>;
+  target.training = source.training;
+  for (const [name, tensor] of [...source.ownParameters(), ...source.ownBuffers()]) owner[name] = copyValue(tensor);
+  for (const [name, child] of source.namedChildren()) {
+    const twin = owner[name];
+    // A holder without children is taken as a layer and shared.
+    if (child instanceof Holder && twin instanceof Holder && twin !== child)
+      copyState(child as AnyModule, twin as AnyModule, copyValue);
+    else owner[name] = copyValue(child);
   }
 }
 

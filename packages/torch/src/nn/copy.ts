@@ -21,12 +21,27 @@ export function cloneModule<M extends AnyModule>(module: M): M {
   return noGrad(() => scope(() => copyModule(module, new Map()) as M));
 }
 
+/**
+ * A method under this name makes the copy of its module, for classes that cannot be copied property by property. `copyValue` copies a
+ * property's value, and gives the same copy for the same value.
+ */
+export const copyModuleWith: unique symbol = Symbol('copyModuleWith');
+
+interface CopiesItself extends AnyModule {
+  [copyModuleWith](copyValue: <T>(value: T) => T): AnyModule;
+}
+
 /** Copies made so far, by original. */
 type Copies = Map<object, unknown>;
 
 function copyModule(source: AnyModule, copies: Copies): AnyModule {
   const known = copies.get(source);
   if (known !== undefined) return known as AnyModule;
+  if (copyModuleWith in source) {
+    const made = (source as CopiesItself)[copyModuleWith]((value) => copyValue(value, copies) as typeof value);
+    copies.set(source, made);
+    return made;
+  }
   // Runs the base constructor alone, which makes the callable object.
   const copy = Reflect.construct(Module, [], source.constructor) as AnyModule;
   Object.setPrototypeOf(copy, Object.getPrototypeOf(source) as object);

@@ -68,7 +68,7 @@ export {
   type ConvTransposeOptions,
   type PaddingMode,
 } from './conv.ts';
-export { cloneModule } from './copy.ts';
+export { cloneModule, copyModuleWith } from './copy.ts';
 export {
   CosineSimilarity,
   type CosineSimilarityOptions,
