@@ -1,0 +1,47 @@
+/** @file Quantisation: schemes, quantisers, preparation of networks. */
+
+export {
+  mixedPrecision,
+  type Place,
+  type QuantizationConfig,
+  type QuantizationOverride,
+  type ResolvedConfig,
+  resolveConfig,
+  schemeFor,
+} from './config.ts';
+export { QuantizationError } from './errors.ts';
+export { FakeQuantize, type FakeQuantizeOptions, type QuantizerRole } from './fake-quantize.ts';
+export { createObserver, observerKinds } from './observers/create.ts';
+export { Observer, type ObserverContext, type RangeSearch } from './observers/observer.ts';
+export type { ObserverKind, ObserverSpec } from './observers/spec.ts';
+export { type OperatorRole, type OperatorRule, operatorRules } from './operators.ts';
+export {
+  ceilPowerOfTwo,
+  chooseParameters,
+  type QuantParameters,
+  type Range,
+  SMALLEST_SCALE,
+} from './parameters.ts';
+export { prepareQuantization } from './prepare.ts';
+export {
+  defineQConfig,
+  getQConfig,
+  type QConfig,
+  type QConfigName,
+  type QConfigOptions,
+  qconfigNames,
+} from './qconfig.ts';
+export { QuantizedLayer } from './quantized-layer.ts';
+export { QuantizedModel, type QuantizerSelection, type QuantizerState } from './quantized-model.ts';
+export { fakeQuantize, quantizeToIntegers } from './rounding.ts';
+export {
+  defineScheme,
+  describeScheme,
+  type Granularity,
+  type QuantizationScheme,
+  type QuantLimits,
+  quantLimits,
+  type Rounding,
+  type SchemeOptions,
+} from './scheme.ts';
+export { getTarget, type QuantizationTarget, quantizationTargets } from './targets.ts';

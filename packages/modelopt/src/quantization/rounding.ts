@@ -1,0 +1,102 @@
+/**
+ * @file Fake quantisation as a differentiable function: forward rounds to the grid, backward passes the gradient where the value was
+ * inside the limits (straight-through estimator, Bengio et al., 2013, arXiv:1308.3432).
+ */
+
+import {
+  customFunction,
+  fakeQuantizePerChannelAffine,
+  fakeQuantizePerTensorAffine,
+  fx,
+  type Tensor,
+  where,
+} from '@edgeai/torch';
+import type { QuantParameters } from './parameters.ts';
+import type { QuantLimits, Rounding } from './scheme.ts';
+
+/**
+ * Rounds `x` to the grid of the parameters, as floats.
+ *
+ * @param axis dimension of the channels; `null` with one scale for the tensor
+ */
+export function fakeQuantize(
+  x: Tensor,
+  parameters: QuantParameters,
+  axis: number | null,
+  limits: QuantLimits,
+  rounding: Rounding = 'half-even',
+): Tensor {
+  // libtorch's kernels take float32; a lower precision comes from autocast and gets it back.
+  if (x.dtype !== 'float32') {
+    return fakeQuantize(x.to({ dtype: 'float32' }), parameters, axis, limits, rounding).to({ dtype: x.dtype });
+  }
+  const { scale, zeroPoint } = parameters;
+  const { quantMin, quantMax } = limits;
+  if (rounding !== 'half-even') return roundedOtherwise(x, scale, zeroPoint, { axis, ...limits, rounding });
+  return axis === null
+    ? fakeQuantizePerTensorAffine(x, scale.reshape([]), zeroPoint.reshape([]), quantMin, quantMax)
+    : fakeQuantizePerChannelAffine(x, scale, zeroPoint, axis, quantMin, quantMax);
+}
+
+/** The integers themselves, as float32: what a device would store. */
+export function quantizeToIntegers(
+  x: Tensor,
+  parameters: QuantParameters,
+  axis: number | null,
+  limits: QuantLimits,
+  rounding: Rounding = 'half-even',
+): Tensor {
+  const scale = alongAxis(parameters.scale, x.ndim, axis);
+  const zeroPoint = alongAxis(parameters.zeroPoint, x.ndim, axis);
+  return round(x.div(scale), rounding).add(zeroPoint).clamp({ min: limits.quantMin, max: limits.quantMax });
+}
+
+/** Reshapes one value a channel so that it broadcasts over a tensor of `ndim` dimensions. */
+export function alongAxis(perChannel: Tensor, ndim: number, axis: number | null): Tensor {
+  if (axis === null) return perChannel.reshape([]);
+  return perChannel.reshape(Array.from({ length: ndim }, (_, i) => (i === axis ? -1 : 1)));
+}
+
+function round(x: Tensor, rounding: Rounding): Tensor {
+  switch (rounding) {
+    case 'half-even':
+      return x.round();
+    case 'half-up':
+      return x.add(0.5).floor();
+    case 'half-away':
+      return x.abs().add(0.5).floor().mul(x.sign());
+  }
+}
+
+interface Settings extends QuantLimits {
+  readonly axis: number | null;
+  readonly rounding: Rounding;
+}
+
+const roundedOtherwise = customFunction({
+  name: 'FakeQuantize',
+  forward(ctx, x: Tensor, scale: Tensor, zeroPoint: Tensor, settings: Settings): Tensor {
+    const { axis, quantMin, quantMax, rounding } = settings;
+    const step = alongAxis(scale, x.ndim, axis);
+    const zero = alongAxis(zeroPoint, x.ndim, axis);
+    const integer = round(x.div(step), rounding).add(zero);
+    ctx.saveForBackward(integer.ge(quantMin).logicalAnd(integer.le(quantMax)));
+    return integer.clamp({ min: quantMin, max: quantMax }).sub(zero).mul(step);
+  },
+  backward(ctx, gradient) {
+    const [inside] = ctx.savedTensors;
+    if (gradient === null || inside === undefined) return [null, null, null];
+    return [where(inside, gradient, gradient.mul(0)), null, null];
+  },
+});
+
+/** How libtorch's operators for fake quantisation are called in graphs. */
+export const FAKE_QUANTIZE_OPERATORS: readonly string[] = [
+  'fake_quantize_per_tensor_affine',
+  'fake_quantize_per_channel_affine',
+];
+
+/** True for nodes that fake-quantise by an operator. */
+export function isFakeQuantizeCall(node: fx.Node): boolean {
+  return node.kind === 'call' && FAKE_QUANTIZE_OPERATORS.includes(fx.operatorBaseName(node.operator.name));
+}
