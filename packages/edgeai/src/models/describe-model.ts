@@ -2,9 +2,8 @@
 
 import { existsSync } from 'node:fs';
 import { type nn, scope, zeros } from '@edgeai/torch';
-import { models } from '@edgeai/vision';
-
 import type { Json } from '../recipes/kinds.ts';
+import { models } from './all-models.ts';
 import { countMacs } from './macs.ts';
 
 /** A published checkpoint. */

@@ -2,11 +2,11 @@
 
 import { existsSync } from 'node:fs';
 import { manualSeed, type nn, Scope } from '@edgeai/torch';
-import { downloadWeights, models } from '@edgeai/vision';
-
+import { downloadWeights } from '@edgeai/vision';
 import { UsageError } from '../errors.ts';
 import type { Json } from '../recipes/kinds.ts';
 import type { TaskFacts } from '../training/task.ts';
+import { models } from './all-models.ts';
 import { readWeights } from './read-weights.ts';
 import { localFile } from './remote-file.ts';
 import { parseWeightsSpec } from './weights-spec.ts';

@@ -1,9 +1,8 @@
 /** @file The models of the zoo as rows of figures, and choosing among them: names, comparisons, order. */
 
 import { didYouMean } from '@edgeai/torch/suggest';
-import { models } from '@edgeai/vision';
-
 import { UsageError } from '../errors.ts';
+import { models } from './all-models.ts';
 
 /** One model; the figures are those of its recommended weights, null where there are none. */
 export interface ZooRow {
@@ -36,14 +35,14 @@ export function zooRows(task?: string): ZooRow[] {
 }
 
 function rowOf(name: string): ZooRow {
-  const { task, weights } = models.getModelInfo(name);
+  const { task, weights, figures } = models.getModelInfo(name);
   const meta = weights?.DEFAULT.meta;
   const results = meta?.metrics ?? {};
   return {
     name,
     task,
-    params: meta?.numParams ?? null,
-    gmacs: meta?.ops ?? null,
+    params: meta?.numParams ?? figures?.numParams ?? null,
+    gmacs: meta?.ops ?? figures?.gmacs ?? null,
     fileSize: meta?.fileSize ?? null,
     results,
     metrics: Object.values(results)[0] ?? {},

@@ -39,6 +39,8 @@ export interface ModelInfo {
   readonly defaultOptions: Readonly<Record<string, unknown>>;
   /** Published checkpoints. */
   readonly weights?: WeightsEnum;
+  /** Size and work with default options, where no published weights tell: parameters, 10⁹ multiply-accumulates of one input. */
+  readonly figures?: { readonly numParams: number; readonly gmacs: number };
 }
 
 interface Entry {

@@ -1,9 +1,8 @@
 /** @file Builds a classifier for the classes of the data and loads the weights that a recipe names. */
 
 import { type nn, scope } from '@edgeai/torch';
-import { models } from '@edgeai/vision';
-
 import { UsageError } from '../../errors.ts';
+import { models } from '../../models/all-models.ts';
 import { loadFitting } from '../../models/load-weights.ts';
 import { fetchEntry } from '../../models/open-model.ts';
 import { readWeights } from '../../models/read-weights.ts';

@@ -1,12 +1,13 @@
 /** @file The settings of an evaluation that weights imply: model, classes and image sizes of a checkpoint or a published entry. */
 
 import { scope } from '@edgeai/torch';
-import { models } from '@edgeai/vision';
 
+import { models } from '../../models/all-models.ts';
 import { readWeights } from '../../models/read-weights.ts';
 import { localFile } from '../../models/remote-file.ts';
 import { parseWeightsSpec } from '../../models/weights-spec.ts';
 import { preprocessingFor } from './predict.ts';
+import type { Preprocessing } from './transforms.ts';
 
 /** Values by camelCase option name; empty where the weights say nothing. */
 export async function impliedSettings(weights: string, model: string | undefined): Promise<Record<string, unknown>> {
@@ -37,14 +38,6 @@ export async function classesOf(weights: string | null): Promise<readonly string
   return scope(() => readWeights(path).facts?.classes ?? []);
 }
 
-function sizes({
-  resizeSize,
-  cropSize,
-  interpolation,
-}: {
-  resizeSize: number;
-  cropSize: number;
-  interpolation: string;
-}): Record<string, unknown> {
-  return { valResizeSize: resizeSize, valCropSize: cropSize, interpolation };
+function sizes({ resizeSize, cropSize, interpolation, backend = 'pil' }: Preprocessing): Record<string, unknown> {
+  return { valResizeSize: resizeSize, valCropSize: cropSize, interpolation, backend };
 }

@@ -2,6 +2,7 @@
 
 import type { nn } from '@edgeai/torch';
 import { type ModelOptions, models, registerModel } from '@edgeai/vision';
+import { figuresOf } from '../figures.ts';
 import { loadRenamed, type RenameRules } from '../load-renamed.ts';
 import { MobileNetV1, type MobileNetV1Options } from './mobilenetv1.ts';
 import { MobileNetV2, type MobileNetV2Options } from './mobilenetv2.ts';
@@ -131,6 +132,7 @@ for (const [name, { make, defaults, renames }] of Object.entries(CLASSIFIERS)) {
       module: 'edgeailite',
       inputShapes: [[1, 3, 224, 224]],
       defaultOptions: { numClasses: 1000, ...defaults },
+      figures: figuresOf(name),
     },
   );
 }

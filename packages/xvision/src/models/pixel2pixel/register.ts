@@ -14,6 +14,7 @@ import {
   regNetFeatures,
 } from '../classification/regnet.ts';
 import { RESNET50, resNetFeatures } from '../classification/resnet.ts';
+import { figuresOf } from '../figures.ts';
 import { loadRenamed, type RenameRules } from '../load-renamed.ts';
 import { BiFpnDecoder } from './bifpn.ts';
 import type { DecoderContext, DecoderDescription, Shortcuts } from './decoder.ts';
@@ -296,6 +297,12 @@ for (const [name, { description }] of withAliases(NETWORKS)) {
         mayDrop: [/^(encoder\.)?(classifier|fc|head)\./, /^(encoder\.)?features\.18\./, /^encoder\.features\.stream/],
       });
     },
-    { task: 'segmentation', module: 'edgeailite', inputShapes: [[1, 3, 512, 512]], defaultOptions: DEFAULTS },
+    {
+      task: 'segmentation',
+      module: 'edgeailite',
+      inputShapes: [[1, 3, 512, 512]],
+      defaultOptions: DEFAULTS,
+      figures: figuresOf(name),
+    },
   );
 }

@@ -1,0 +1,60 @@
+/** @file Size and work of each network with default options, so that lists need not build them. */
+
+/** Parameters, and 10⁹ multiply-accumulates of convolutions and linear layers at 224×224 (classifiers) or 512×512. */
+const FIGURES: Readonly<Record<string, readonly [numParams: number, gmacs: number]>> = {
+  resnet50_x1: [25_557_032, 4.0892],
+  resnet50_xp5: [6_917_640, 1.0523],
+  resnet18_x1: [11_689_512, 1.8141],
+  mobilenetv1_x1: [4_231_976, 0.5687],
+  mobilenetv2_tv_x1: [3_504_872, 0.3008],
+  mobilenetv2_x1: [3_504_872, 0.3008],
+  mobilenetv2_tv_x2_t2: [6_562_792, 0.4708],
+  vgg16_x1: [138_357_544, 15.4703],
+  regnetx400mf_x1: [5_157_512, 0.3977],
+  regnetx800mf_x1: [7_259_656, 0.7997],
+  regnetx1p6gf_x1: [9_190_136, 1.6028],
+  regnetx3p2gf_x1: [15_296_552, 3.1766],
+  mobilenetv3_small_x1: [2_542_856, 0.0565],
+  mobilenetv3_large_x1: [5_483_032, 0.2166],
+  mobilenetv3_lite_small_x1: [2_081_216, 0.0561],
+  mobilenetv3_lite_large_x1: [3_970_752, 0.2151],
+  mobilenetv3_lite_large_x2r: [5_539_288, 0.6794],
+  deeplabv3plus_mobilenetv2_tv_edgeailite: [2_425_024, 3.1514],
+  deeplabv3plus_mobilenetv2_tv_fd_edgeailite: [2_425_024, 0.8303],
+  deeplabv3plus_mobilenetv2_tv_1p4_edgeailite: [4_706_176, 6.0511],
+  deeplabv3plus_resnet50_edgeailite: [25_958_976, 35.2395],
+  deeplabv3plus_resnet50_p5_edgeailite: [7_255_072, 9.8713],
+  deeplabv3plus_regnetx800mf_edgeailite: [7_887_152, 9.9486],
+  fpn_aspp_mobilenetv2_tv_edgeailite: [2_669_376, 3.3487],
+  fpn_aspp_mobilenetv2_tv_fd_edgeailite: [2_669_376, 0.8796],
+  fpn128_aspp_mobilenetv2_tv_fd_edgeailite: [2_151_488, 0.9164],
+  fpn_aspp_mobilenetv2_1p4_tv_edgeailite: [5_184_840, 6.4592],
+  fpn_mobilenetv2_tv_edgeailite: [2_561_536, 3.2515],
+  fpn_mobilenetv2_tv_fd_edgeailite: [2_561_536, 0.8553],
+  fpn_aspp_resnet50_edgeailite: [26_612_032, 25.4267],
+  fpn_aspp_resnet50_fd_edgeailite: [26_612_032, 6.8694],
+  fpn_aspp_regnetx400mf_edgeailite: [6_018_208, 5.4148],
+  fpn_aspp_regnetx800mf_edgeailite: [8_310_752, 7.8559],
+  fpn_aspp_regnetx1p6gf_edgeailite: [10_736_632, 13.1834],
+  fpn_aspp_regnetx3p2gf_edgeailite: [18_060_928, 24.7016],
+  unet_aspp_mobilenetv2_tv_edgeailite: [2_465_836, 1.9593],
+  unet_aspp_mobilenetv2_tv_fd_edgeailite: [2_465_836, 0.5323],
+  unet_aspp_resnet50_edgeailite: [28_300_288, 31.586],
+  unet_aspp_resnet50_fd_edgeailite: [28_310_016, 9.1097],
+  unet_aspp_regnetx800mf_edgeailite: [8_250_220, 7.4687],
+  bifpn_aspp_mobilenetv2_tv_edgeailite: [2_725_312, 3.4812],
+  bifpn_mobilenetv2_tv_edgeailite: [2_525_312, 3.4308],
+  bifpn_aspp_regnetx400mf_edgeailite: [6_511_904, 6.2621],
+  bifpn_aspp_regnetx800mf_edgeailite: [8_628_320, 8.548],
+  bifpn_aspp_regnetx1p6gf_edgeailite: [12_060_712, 16.432],
+  bifpn_aspp_regnetx3p2gf_edgeailite: [21_007_264, 31.5472],
+  shufflenetv2_x1p0: [2_278_604, 0.1449],
+  shufflenetv2_x1p5: [3_503_624, 0.2958],
+  deeplabv3plus_resnet50_p5_fd_edgeailite: [7_255_072, 2.7116],
+};
+
+/** What the registry tells of a network; a name with `_bgr` is the same network. */
+export function figuresOf(name: string): { numParams: number; gmacs: number } | undefined {
+  const found = FIGURES[name.replace('_bgr', '')];
+  return found === undefined ? undefined : { numParams: found[0], gmacs: found[1] };
+}
