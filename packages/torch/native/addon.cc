@@ -24,6 +24,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_data(exports);
   register_autograd(exports);
   register_runtime(exports);
+  register_image(exports);
+  register_jpeg(exports);
+  register_file(exports);
   return exports;
 }
 

@@ -23,7 +23,54 @@ struct Operator {
   // Per return value: the argument that it *is* (in-place and out= operators), or -1 for a new tensor or value.
   std::vector<int> returned_argument;
   Guard guard = nullptr;
+  // Where a thread's own generator goes: the argument for it, or the overload that has one (`rand` and `rand.generator`),
+  // with the argument that each of its arguments comes from (-1 for the generator).
+  int generator_argument = -1;
+  bool draws = false;
+  std::unique_ptr<c10::OperatorHandle> with_generator;
+  std::vector<int> sources;
 };
+
+void find_generator(Operator& op, const std::string& name, const std::string& overload) {
+  for (size_t i = 0; i < op.arguments.size(); ++i) {
+    if (op.arguments[i].kind == Kind::Generator) op.generator_argument = static_cast<int>(i);
+  }
+  op.draws = op.handle.hasTag(at::Tag::nondeterministic_seeded);
+  if (op.generator_argument >= 0 || !op.draws) return;
+  const auto variant = c10::Dispatcher::singleton().findSchema({name, overload.empty() ? "generator" : overload + "_generator"});
+  if (!variant.has_value()) return;
+  std::vector<int> sources;
+  for (const c10::Argument& wanted : variant->schema().arguments()) {
+    int source = -1;
+    for (size_t i = 0; i < op.arguments.size(); ++i) {
+      if (op.arguments[i].name == wanted.name()) source = static_cast<int>(i);
+    }
+    if (source < 0 && wanted.name() != "generator") return;
+    sources.push_back(source);
+  }
+  op.sources = std::move(sources);
+  op.with_generator = std::make_unique<c10::OperatorHandle>(*variant);
+}
+
+// Runs an operator with the thread's own generator in place of libtorch's, which other threads draw from at the same time.
+void call_with_generator(const Operator& op, const at::Generator& generator, c10::Stack& stack) {
+  if (op.generator_argument >= 0) {
+    c10::IValue& given = stack[op.generator_argument];
+    if (given.isNone()) given = c10::IValue(generator);
+    op.handle.callBoxed(stack);
+  } else if (op.with_generator != nullptr) {
+    c10::Stack complete;
+    for (int source : op.sources) complete.push_back(source < 0 ? c10::IValue(generator) : std::move(stack[source]));
+    stack = std::move(complete);
+    op.with_generator->callBoxed(stack);
+  } else if (op.draws) {
+    throw std::runtime_error(
+        "takes no generator and draws from the one that all threads share, so that its numbers would differ from run to run here; "
+        "use an operator that takes one (rand, randn, bernoulli, ...)");
+  } else {
+    op.handle.callBoxed(stack);
+  }
+}
 
 // Operators never change once looked up, so all threads share one list. Guarded while it grows; entries stay put.
 std::mutex operators_mutex;
@@ -121,6 +168,7 @@ Napi::Value find_operator(const Napi::CallbackInfo& info) {
     for (const c10::Argument& argument : schema.arguments()) op->arguments.push_back(plan_argument(argument));
     op->returned_argument = find_returned_arguments(schema);
     op->guard = guard_of(name);
+    find_generator(*op, name, overload);
     known = operator_ids.emplace(key, add_operator(std::move(op))).first;
   }
   return describe_operator(env, data, known->second, *operators_storage[known->second]);
@@ -220,7 +268,11 @@ napi_value call(napi_env env, napi_callback_info info) {
       if (op == nullptr) throw std::runtime_error("internal: call() without a valid operator id");
       convert_arguments(env, *data, *op, arguments.data() + 1, count - 1, stack);
       if (op->guard != nullptr) op->guard(op->arguments, stack);
-      op->handle.callBoxed(stack);
+      if (data->own_generator.defined()) {
+        call_with_generator(*op, data->own_generator, stack);
+      } else {
+        op->handle.callBoxed(stack);
+      }
       if (stack.size() == 1) return convert_return(env, *data, *op, 0, stack[0]);
       if (stack.empty()) return nullptr;
       napi_value result;

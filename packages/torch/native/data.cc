@@ -227,10 +227,17 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
 
 // Tensors on their way between threads: exportTensor gives a ticket, adoptTensor redeems it once, on any thread.
 std::mutex transit_mutex;
-std::unordered_map<uint64_t, at::Tensor> transit;
+struct Exported {
+  at::Tensor tensor;
+  // Which loader it belongs to; 0 for none.
+  uint32_t group;
+};
+std::unordered_map<uint64_t, Exported> transit;
 uint64_t next_ticket = 1;
 
+// exportTensor(handle, group = 0) -> ticket
 Napi::Value export_tensor(const Napi::CallbackInfo& info) {
+  const uint32_t group = info[1].IsNumber() ? info[1].ToNumber().Uint32Value() : 0;
   at::Tensor tensor = arg(info, 0, "self");
   if (tensor.requires_grad() && !tensor.is_leaf()) {
     throw std::runtime_error("a tensor with a history of operators cannot be handed to another thread; detach() it");
@@ -238,7 +245,7 @@ Napi::Value export_tensor(const Napi::CallbackInfo& info) {
   // A JavaScript array may go away with its thread, so its memory stays here.
   if (lives_in_js_memory(tensor)) tensor = tensor.detach().clone().set_requires_grad(tensor.requires_grad());
   std::lock_guard<std::mutex> lock(transit_mutex);
-  transit.emplace(next_ticket, tensor);
+  transit.emplace(next_ticket, Exported{tensor, group});
   return Napi::Number::New(info.Env(), static_cast<double>(next_ticket++));
 }
 
@@ -250,10 +257,27 @@ Napi::Value adopt_tensor(const Napi::CallbackInfo& info) {
     const double ticket = info[0].ToNumber().DoubleValue();
     auto found = ticket >= 1 && ticket < 9007199254740992.0 ? transit.find(static_cast<uint64_t>(ticket)) : transit.end();
     if (found == transit.end()) throw std::runtime_error("this tensor has been adopted already, or was never exported");
-    tensor = std::move(found->second);
+    tensor = std::move(found->second.tensor);
     transit.erase(found);
   }
   return Napi::Value(env, new_handle(env, data_of(env), std::move(tensor)));
+}
+
+// dropExports(group): releases what nobody will adopt any more, because its receiver or its message is gone.
+Napi::Value drop_exports(const Napi::CallbackInfo& info) {
+  const uint32_t group = info[0].ToNumber().Uint32Value();
+  // Released when the lock is gone: a tensor's deleter may take its time.
+  std::vector<at::Tensor> dropped;
+  std::lock_guard<std::mutex> lock(transit_mutex);
+  for (auto entry = transit.begin(); entry != transit.end();) {
+    if (entry->second.group == group) {
+      dropped.push_back(std::move(entry->second.tensor));
+      entry = transit.erase(entry);
+    } else {
+      ++entry;
+    }
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(dropped.size()));
 }
 
 Napi::Value in_transit(const Napi::CallbackInfo& info) {
@@ -286,6 +310,7 @@ void register_data(Napi::Object exports) {
   add_door<memory>(exports, "memory");
   add_door<export_tensor>(exports, "exportTensor");
   add_door<adopt_tensor>(exports, "adoptTensor");
+  add_door<drop_exports>(exports, "dropExports");
   add_door<in_transit>(exports, "inTransit");
 }
 

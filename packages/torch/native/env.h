@@ -64,6 +64,9 @@ class CallbackPump;
 struct EnvData {
   TensorTable tensors;
   std::vector<at::Generator> generators;
+  // Where operators of this thread draw from when they are given no generator; undefined for libtorch's own, which all share.
+  at::Generator own_generator;
+  int32_t own_generator_index = -1;
   // InferenceMode guards restore thread state when destroyed, last in first out.
   std::vector<std::unique_ptr<c10::InferenceMode>> inference_guards;
   Napi::FunctionReference torch_error;
@@ -130,5 +133,8 @@ void register_call(Napi::Object exports);
 void register_data(Napi::Object exports);
 void register_autograd(Napi::Object exports);
 void register_runtime(Napi::Object exports);
+void register_image(Napi::Object exports);
+void register_jpeg(Napi::Object exports);
+void register_file(Napi::Object exports);
 
 }  // namespace edgeai

@@ -7,6 +7,8 @@
 
 #include <dlfcn.h>
 
+#include <mutex>
+
 #include "compat.h"
 #include "convert.h"
 #include "env.h"
@@ -16,6 +18,27 @@ namespace {
 
 Napi::Value set_num_threads(const Napi::CallbackInfo& info) {
   at::set_num_threads(info[0].ToNumber().Int32Value());
+  return info.Env().Undefined();
+}
+
+// setInitialThreads(count): what libtorch starts with; only the first thread that loads the addon has a say.
+Napi::Value set_initial_threads(const Napi::CallbackInfo& info) {
+  static std::once_flag once;
+  const int32_t count = info[0].ToNumber().Int32Value();
+  std::call_once(once, [count] { at::set_num_threads(count); });
+  return info.Env().Undefined();
+}
+
+// setLocalThreads(count): threads that operators called by this thread may use. OpenMP keeps that number thread by thread,
+// while at::set_num_threads rebuilds pools that all threads share.
+Napi::Value set_local_threads(const Napi::CallbackInfo& info) {
+  const int32_t count = info[0].ToNumber().Int32Value();
+  // The first question makes libtorch set up this thread, which would otherwise undo what follows.
+  at::get_num_threads();
+  using Setter = void (*)(int);
+  const auto set = reinterpret_cast<Setter>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
+  if (set != nullptr) set(count);
+  if (at::get_num_threads() != count) at::set_num_threads(count);
   return info.Env().Undefined();
 }
 
@@ -30,9 +53,16 @@ uint64_t seed_from_js(Napi::Env env, Napi::Value value) {
   return static_cast<uint64_t>(static_cast<int64_t>(value.ToNumber().DoubleValue()));
 }
 
-// manualSeed(seed): the default generators of all devices.
+// manualSeed(seed): the default generators of all devices; that of this thread where it has one of its own.
 Napi::Value manual_seed(const Napi::CallbackInfo& info) {
-  at::manual_seed(seed_from_js(info.Env(), info[0]));
+  EnvData& data = data_of(info.Env());
+  const uint64_t seed = seed_from_js(info.Env(), info[0]);
+  if (data.own_generator.defined()) {
+    std::lock_guard<std::mutex> lock(data.own_generator.mutex());
+    data.own_generator.set_current_seed(seed);
+  } else {
+    at::manual_seed(seed);
+  }
   return info.Env().Undefined();
 }
 
@@ -60,6 +90,17 @@ Napi::Value default_generator(const Napi::CallbackInfo& info) {
   EnvData& data = data_of(info.Env());
   data.generators.push_back(at::globalContext().defaultGenerator(device_from_js(info.Env(), info[0], "device")));
   return Napi::Number::New(info.Env(), static_cast<double>(data.generators.size() - 1));
+}
+
+// useGenerator(index): operators of this thread that are given no generator draw from this one from now on; -1 gives them
+// libtorch's own again. Returns what was in force before.
+Napi::Value use_generator(const Napi::CallbackInfo& info) {
+  EnvData& data = data_of(info.Env());
+  const int32_t index = info[0].ToNumber().Int32Value();
+  const int32_t before = data.own_generator_index;
+  data.own_generator = index < 0 ? at::Generator() : generator(info);
+  data.own_generator_index = index < 0 ? -1 : index;
+  return Napi::Number::New(info.Env(), before);
 }
 
 Napi::Value generator_seed(const Napi::CallbackInfo& info) {
@@ -140,6 +181,9 @@ Napi::Value build_info(const Napi::CallbackInfo& info) {
 
 void register_runtime(Napi::Object exports) {
   add_door<set_num_threads>(exports, "setNumThreads");
+  add_door<set_initial_threads>(exports, "setInitialThreads");
+  add_door<set_local_threads>(exports, "setLocalThreads");
+  add_door<use_generator>(exports, "useGenerator");
   add_door<get_num_threads>(exports, "getNumThreads");
   add_door<manual_seed>(exports, "manualSeed");
   add_door<new_generator>(exports, "newGenerator");

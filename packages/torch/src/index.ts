@@ -36,7 +36,14 @@ export {
 export { Operator, UnknownOperatorError } from './core/dispatch.ts';
 // Generated, one function an operator: the list is the schemas of libtorch.
 export * from './core/generated/functions.ts';
-export { defaultGenerator, Generator, getRngState, manualSeed, setRngState } from './core/generator.ts';
+export {
+  defaultGenerator,
+  Generator,
+  getRngState,
+  manualSeed,
+  setRngState,
+  withDefaultGenerator,
+} from './core/generator.ts';
 export { type Index, type Slice, slice } from './core/indexing.ts';
 export { ops } from './core/ops.ts';
 export { dispose, eachTensor, keep, releaseIfOwned, Scope, scope } from './core/scope.ts';
@@ -68,7 +75,20 @@ export { AddonLoadError, type BuildInfo } from './native.ts';
 export * as nn from './nn/index.ts';
 export * as optim from './optim/index.ts';
 export {
+  bytesToFloats,
+  crc32c,
+  type DecodedBytes,
+  decodeJpeg,
+  decodeJpegInBackground,
+  decodesJpeg,
+  mapFile,
+  mirrorBytes,
+  type ResizeTable,
+  resizeBytes,
+} from './runtime/kernels.ts';
+export {
   adoptTensor,
+  dropExports,
   expectNoLeaks,
   exportTensor,
   type MemoryStatistics,
@@ -80,6 +100,7 @@ export {
   cuda,
   type DeterministicOptions,
   getNumThreads,
+  setLocalThreads,
   setNumThreads,
   useDeterministicAlgorithms,
 } from './runtime/settings.ts';

@@ -51,6 +51,25 @@ export interface BuildInfo {
   readonly libraryPath?: string;
 }
 
+/** For one axis of a resize: which source pixels make each target pixel, with weights of 22 fraction bits. */
+export interface ResizeTable {
+  /** First source pixel of each target pixel. */
+  readonly starts: Int32Array;
+  /** Number of source pixels of each target pixel. */
+  readonly counts: Int32Array;
+  /** `stride` weights a target pixel. */
+  readonly weights: Int32Array;
+  readonly stride: number;
+}
+
+/** An image as rows of interleaved bytes. */
+export interface DecodedBytes {
+  readonly data: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
 export type AutocastState = [device: string, enabled: boolean, dtype: DType, cache: boolean];
 
 export interface NativeAddon {
@@ -84,8 +103,9 @@ export interface NativeAddon {
   releaseScratch(count: number): void;
   report(handle: Handle): void;
   memory(): { tensors: number; bytes: number; peakTensors: number; created: number };
-  exportTensor(handle: Handle): number;
+  exportTensor(handle: Handle, group?: number): number;
   adoptTensor(ticket: number): Handle;
+  dropExports(group: number): number;
   inTransit(): number;
 
   backward(
@@ -127,11 +147,14 @@ export interface NativeAddon {
   popInferenceMode(): void;
   forceEngineThread(on: boolean): void;
 
+  setInitialThreads(count: number): void;
+  setLocalThreads(count: number): void;
   setNumThreads(count: number): void;
   getNumThreads(): number;
   manualSeed(seed: number | bigint): void;
   newGenerator(device: string): number;
   defaultGenerator(device: string): number;
+  useGenerator(generator: number): number;
   generatorSeed(generator: number, seed: number | bigint): void;
   generatorInitialSeed(generator: number): bigint;
   generatorGetState(generator: number): Handle;
@@ -142,6 +165,21 @@ export interface NativeAddon {
   setDeterministic(enabled: boolean, warnOnly: boolean): void;
   loadLibrary(path: string): void;
   buildInfo(): BuildInfo;
+
+  resizeImage(
+    image: Handle,
+    region: readonly number[],
+    size: readonly number[],
+    horizontal: ResizeTable | null,
+    vertical: ResizeTable | null,
+  ): Handle;
+  mirrorImage(image: Handle): Handle;
+  imageToFloats(image: Handle, table: Float32Array): Handle;
+  readonly decodesJpeg: boolean;
+  decodeJpeg(bytes: Uint8Array, rgb: boolean): DecodedBytes | undefined;
+  decodeJpegInBackground(bytes: Uint8Array, rgb: boolean): Promise<DecodedBytes | undefined>;
+  mapFile(path: string): Handle;
+  crc32c(tensor: Handle, start: number, length: number): number;
 }
 
 /** The addon could not be loaded; the message lists likely causes and their cures on this machine. */
@@ -175,7 +213,7 @@ export function loadAddon(): NativeAddon {
   }
   loaded.initialise({ TorchError, TensorDisposedError, ArgumentError, scratch });
   const asked = Number(process.env.OMP_NUM_THREADS);
-  loaded.setNumThreads(Number.isInteger(asked) && asked > 0 ? asked : availableParallelism());
+  loaded.setInitialThreads(Number.isInteger(asked) && asked > 0 ? asked : availableParallelism());
   addon = loaded;
   return loaded;
 }

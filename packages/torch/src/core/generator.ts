@@ -68,6 +68,31 @@ export function manualSeed(seed: number | bigint): Generator {
   return defaultGenerator('cpu');
 }
 
+/**
+ * Runs synchronous code with `generator` as the default generator of the CPU, in this thread alone: operators that are given
+ * none draw from it, and `manualSeed` seeds it. Operators that draw but can be given none (`dropout`) are refused meanwhile.
+ */
+export function withDefaultGenerator<T>(generator: Generator, fn: () => T): T {
+  const before = useDefaultGenerator(generator);
+  try {
+    return fn();
+  } finally {
+    useDefaultGenerator(before);
+  }
+}
+
+/** @internal Makes `generator` the default one of this thread's operators on the CPU; returns the one before. */
+export function useDefaultGenerator(generator: Generator): Generator {
+  const before = defaultGenerator('cpu');
+  shared ??= before;
+  native.useGenerator(generator === shared ? -1 : generator._generator);
+  defaults.set('cpu', generator);
+  return before;
+}
+
+/** libtorch's own generator, which all threads share. */
+let shared: Generator | undefined;
+
 /** State of the default CPU generator. */
 export function getRngState(): Tensor {
   return defaultGenerator('cpu').getState();

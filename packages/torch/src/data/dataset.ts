@@ -4,6 +4,7 @@ import { type RandomOptions, randperm } from '../core/creation.ts';
 import { scope } from '../core/scope.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { ArgumentError } from '../errors.ts';
+import { portable } from './portable.ts';
 
 /**
  * A data set with a known length whose samples are reached by index.
@@ -55,6 +56,7 @@ export function checkIndex(index: number, length: number): void {
 }
 
 /** An array as a data set. */
+@portable(import.meta.url)
 export class ArrayDataset<T> implements Dataset<T> {
   readonly items: readonly T[];
 
@@ -73,6 +75,7 @@ export class ArrayDataset<T> implements Dataset<T> {
 }
 
 /** Tensors that share their first dimension; a sample is one row of each. */
+@portable(import.meta.url)
 export class TensorDataset<N extends readonly Tensor[]> implements Dataset<{ [K in keyof N]: Tensor }> {
   readonly tensors: N;
   readonly length: number;
@@ -100,6 +103,7 @@ export class TensorDataset<N extends readonly Tensor[]> implements Dataset<{ [K 
 }
 
 /** The samples of another data set at the given indices, in that order. */
+@portable(import.meta.url)
 export class Subset<T> implements Dataset<T> {
   readonly dataset: Dataset<T>;
   readonly indices: readonly number[];
@@ -138,6 +142,7 @@ export class Subset<T> implements Dataset<T> {
 }
 
 /** Several data sets, one after the other. */
+@portable(import.meta.url)
 export class ConcatDataset<T> implements Dataset<T> {
   readonly datasets: readonly Dataset<T>[];
   /** Index after the last sample of each data set. */

@@ -13,7 +13,9 @@ export {
   TensorDataset,
 } from './dataset.ts';
 export { DistributedSampler, type DistributedSamplerOptions } from './distributed-sampler.ts';
+export type { SkippedSample } from './gather.ts';
 export { DataLoader, type DataLoaderOptions } from './loader.ts';
+export { fromModule, type HasWorkerSource, portable, type WorkerSource, workerSource } from './portable.ts';
 export { SampleError } from './sample-error.ts';
 export {
   type BatchIndices,
@@ -27,3 +29,5 @@ export {
   WeightedRandomSampler,
   type WeightedRandomSamplerOptions,
 } from './samplers.ts';
+export { getWorkerInfo, type WorkerInfo } from './worker-info.ts';
+export { WorkerError } from './worker-messages.ts';

@@ -158,9 +158,10 @@ describe('DataLoader', () => {
   it('refuses options that contradict each other', () => {
     const sampler = range(3);
     assert.throws(
-      () => new DataLoader(range(3), { workers: 2 }),
-      (e) => e instanceof ArgumentError && /later version/.test(e.message),
+      () => new DataLoader(range(3), { workers: -1 }),
+      (e) => e instanceof ArgumentError && /workers/.test(e.message),
     );
+    assert.throws(() => new DataLoader(range(3), { onError: 'ignore' as never }), /'throw' or 'skip' for onError/);
     assert.throws(() => new DataLoader(range(3), { batchSize: 0 }), /batchSize/);
     assert.throws(() => new DataLoader(range(3), { prefetch: -1 }), /prefetch/);
     assert.throws(() => new DataLoader(range(3), { sampler, shuffle: true }), /not both/);

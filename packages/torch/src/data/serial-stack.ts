@@ -9,6 +9,7 @@ import { fromBytes } from '../core/creation.ts';
 import { stack } from '../core/generated/functions.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { dtypeSize } from '../dtype.ts';
+import { getNumThreads } from '../runtime/settings.ts';
 
 /** libtorch's grain size: smaller tensors stay in one thread anyway. */
 const GRAIN = 32768;
@@ -26,6 +27,8 @@ export function serialStack(tensors: readonly Tensor[]): Tensor {
   const size = first.numel() * dtypeSize(dtype);
   const total = size * tensors.length;
   const suits =
+    // In a loader's worker there is one thread, and nobody to wait for.
+    getNumThreads() > 1 &&
     first.numel() >= GRAIN &&
     total <= MOST_BYTES &&
     !dtype.startsWith('q') &&

@@ -48,10 +48,11 @@ export async function expectNoLeaks<T>(fn: () => T | Promise<T>, allowed = 0): P
  * Hands a tensor to another thread: pass the ticket in a message, `adoptTensor` it there once. No copy is made, except of a
  * tensor in a JavaScript array's memory. Until it is adopted, the tensor stays alive.
  *
+ * @param group a number of 32 bits by which {@link dropExports} finds it; 0 for none
  * @throws {TorchError} for a tensor with a history of operators: `detach()` it first
  */
-export function exportTensor(tensor: Tensor): number {
-  return native.exportTensor(handleOf(tensor));
+export function exportTensor(tensor: Tensor, group = 0): number {
+  return native.exportTensor(handleOf(tensor), group);
 }
 
 /** Takes over a tensor that another thread exported. @throws {TorchError} for a ticket that was redeemed before */
@@ -59,4 +60,9 @@ export function adoptTensor(ticket: number): Tensor {
   if (!Number.isSafeInteger(ticket))
     throw ArgumentError.expected('ticket', 'the number that exportTensor gave', ticket);
   return new Tensor(native.adoptTensor(ticket), 'adoptTensor');
+}
+
+/** Releases the exported tensors of a group that nobody has adopted. @returns how many there were */
+export function dropExports(group: number): number {
+  return native.dropExports(group);
 }

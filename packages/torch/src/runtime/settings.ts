@@ -14,6 +14,16 @@ export function setNumThreads(count: number): void {
   native.setNumThreads(count);
 }
 
+/**
+ * Threads that one operator may use when this thread calls it; other threads keep their number. Cheap, unlike
+ * {@link setNumThreads}: a worker sets it to 1.
+ */
+export function setLocalThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 1)
+    throw ArgumentError.expected('count', 'a whole number of at least 1', count);
+  native.setLocalThreads(count);
+}
+
 export interface DeterministicOptions {
   /** Warn instead of failing where an operator has no deterministic form. */
   warnOnly?: boolean;

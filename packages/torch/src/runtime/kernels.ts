@@ -1,0 +1,77 @@
+/**
+ * @file Kernels of data loading that libtorch does not have: Pillow's resize, bytes to floats, JPEGs, files as tensors. They
+ * run in the calling thread alone.
+ */
+
+import { handleOf } from '../core/dispatch.ts';
+import { Tensor } from '../core/tensor.ts';
+import { ArgumentError } from '../errors.ts';
+import { type DecodedBytes, native, type ResizeTable } from '../native.ts';
+
+export type { DecodedBytes, ResizeTable } from '../native.ts';
+
+/**
+ * A part of a uint8 image [channels, height, width], resized with fixed-point weights: across, then down, rounded to bytes in
+ * between, as Pillow does it. Without a table, an axis stays as it is. The result is a view of [height, width, channels].
+ *
+ * @param region [top, left, height, width], inside the image
+ * @param size [height, width] of the result
+ * @throws {TorchError} for another kind of tensor, or a region outside it
+ */
+export function resizeBytes(
+  image: Tensor,
+  region: readonly [top: number, left: number, height: number, width: number],
+  size: readonly [height: number, width: number],
+  tables: { readonly horizontal: ResizeTable | null; readonly vertical: ResizeTable | null },
+): Tensor {
+  const handle = native.resizeImage(handleOf(image), region, size, tables.horizontal, tables.vertical);
+  return new Tensor(handle, 'resizeBytes');
+}
+
+/** A uint8 image [channels, height, width], mirrored left to right. The result is a view of [height, width, channels]. */
+export function mirrorBytes(image: Tensor): Tensor {
+  return new Tensor(native.mirrorImage(handleOf(image)), 'mirrorBytes');
+}
+
+/**
+ * A uint8 image [channels, height, width] as contiguous float32: each byte becomes what its channel's row of the table says.
+ *
+ * @param table 256 values a channel
+ */
+export function bytesToFloats(image: Tensor, table: Float32Array): Tensor {
+  return new Tensor(native.imageToFloats(handleOf(image), table), 'bytesToFloats');
+}
+
+/** Whether the addon was built with libjpeg; without it, {@link decodeJpeg} gives undefined. */
+export const decodesJpeg: boolean = native.decodesJpeg;
+
+/**
+ * Decodes a plain JPEG of one or three components, with the library that Pillow uses, in this thread.
+ *
+ * @param rgb three channels also for a grey image
+ * @returns undefined for anything else, damaged files included: another decoder says what is wrong
+ */
+export function decodeJpeg(bytes: Uint8Array, rgb: boolean): DecodedBytes | undefined {
+  return native.decodeJpeg(bytes, rgb);
+}
+
+/** Like {@link decodeJpeg}, in a thread of Node's pool. The bytes must stay as they are meanwhile. */
+export function decodeJpegInBackground(bytes: Uint8Array, rgb: boolean): Promise<DecodedBytes | undefined> {
+  return native.decodeJpegInBackground(bytes, rgb);
+}
+
+/**
+ * A file as a uint8 tensor [bytes] over its memory: nothing is read before it is touched, and all threads and processes share
+ * the pages. Writing to the tensor does not change the file. The file may be replaced meanwhile, but must not be cut short.
+ *
+ * @throws {TorchError} with the system's reason
+ */
+export function mapFile(path: string): Tensor {
+  if (typeof path !== 'string') throw ArgumentError.expected('path', 'a string', path);
+  return new Tensor(native.mapFile(path), 'mapFile');
+}
+
+/** CRC-32C (Castagnoli) of a stretch of a contiguous uint8 tensor. */
+export function crc32c(bytes: Tensor, start = 0, length: number = bytes.numel() - start): number {
+  return native.crc32c(handleOf(bytes), start, length);
+}
