@@ -45,11 +45,11 @@ const options = {
     group: DATA,
     help: 'Keep the list of a data folder in a cache file and trust it the next time.',
   }),
-  workers: option(integer({ min: 0 }), {
-    default: 0,
+  workers: option(optional(integer({ min: 0 })), {
+    default: null,
     group: DATA,
     short: 'j',
-    help: 'Threads that load images (the original: 16). Images are loaded in the main thread at present, ahead of their use; other numbers are accepted and have no effect yet.',
+    help: 'Threads that load, transform and collate images (the original: 16 processes). 0: images are read and decoded in the background and transformed in the main thread. Without a number: half the cores, at most 8; 0 on machines with up to two. The results are the same for any number.',
     lookalikes: ['num-workers'],
   }),
   ...modelOptions,
@@ -107,6 +107,11 @@ const options = {
     group: AUGMENTATION,
     help: 'Severity of AugMix.',
   }),
+  backend: option(choice(['pil', 'tensor']), {
+    default: 'pil',
+    group: AUGMENTATION,
+    help: 'Whose arithmetic resizes and augments images: Pillow’s, with which published figures were measured, or torchvision’s of tensors.',
+  }),
   'random-erase': option(real({ min: 0, max: 1 }), {
     default: 0,
     group: AUGMENTATION,
@@ -153,6 +158,14 @@ export const classification: TaskDefinition<typeof options> = {
       const expected =
         config.dataset === 'csv' ? 'the folder of train.csv and val.csv, or a list' : 'the folder with the images';
       problems.push({ code: 'missing', path: 'data-path', expected, received: '' });
+    }
+    // Warped tensors have no bicubic interpolation, and AugMix always mixes tensors.
+    const warpsTensors =
+      config.autoAugment === 'augmix' || (config.autoAugment !== null && config.backend === 'tensor');
+    if (config.interpolation === 'bicubic' && warpsTensors) {
+      const cause = config.autoAugment === 'augmix' ? '--auto-augment augmix' : '--auto-augment and --backend tensor';
+      const expected = `nearest or bilinear with ${cause}`;
+      problems.push({ code: 'conflict', path: 'interpolation', expected, received: 'bicubic' });
     }
     return problems;
   },

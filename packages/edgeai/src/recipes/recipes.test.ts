@@ -274,6 +274,15 @@ test('rules between options', () => {
   assert.match(messageOf({ dataPath, startEpoch: 90 }), /--start-epoch: expected less than the 90 epochs/);
   assert.equal(messageOf({ dataPath, startEpoch: 90, testOnly: true }), '');
   assert.match(messageOf({ dataPath, amp: true, ampDtype: 'float16' }), /--amp-dtype: expected bfloat16 on the CPU/);
+  for (const [flags, cause] of [
+    [{ autoAugment: 'augmix' }, '--auto-augment augmix'],
+    [{ autoAugment: 'ra', backend: 'tensor' }, '--auto-augment and --backend tensor'],
+  ] as const) {
+    const expected = `--interpolation: expected nearest or bilinear with ${cause} but received bicubic`;
+    assert.equal(messageOf({ dataPath, interpolation: 'bicubic', ...flags }), expected);
+    assert.equal(messageOf({ dataPath, ...flags }), '');
+  }
+  assert.equal(messageOf({ dataPath, interpolation: 'bicubic', autoAugment: 'ra' }), '');
   const file = recipeFile('task: classification\nlr-scheduler: cosineannealinglr\nlr-warmup-epochs: 5\n');
   assert.deepEqual(problemsOf({ file, flags: { dataPath, epochs: 5 } })[0]?.line, 3);
 });

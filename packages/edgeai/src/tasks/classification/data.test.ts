@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { manualSeed, ones, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
+import { manualSeed, ones, randint, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
 import { io } from '@edgeai/vision';
 
 import { classMapping } from './class-names.ts';
@@ -14,7 +14,7 @@ import { ConfusionMeter } from './meter.ts';
 import { trainCollate } from './mix.ts';
 import { readModelMaker } from './modelmaker.ts';
 import { RepeatedAugmentationSampler } from './repeated-augmentation.ts';
-import { evaluationTransform, toThreeChannels, trainTransform } from './transforms.ts';
+import { type AugmentationConfig, evaluationTransform, toThreeChannels, trainTransform } from './transforms.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'edgeai-data-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -163,7 +163,10 @@ const augmentation = {
   trainCropSize: 8,
   interpolation: 'bilinear',
   autoAugment: null,
+  raMagnitude: 9,
+  augmixSeverity: 3,
   randomErase: 0,
+  backend: 'pil',
 } as const;
 
 test('training images: a random part at the crop size, normalised, in three channels', () => {
@@ -180,7 +183,28 @@ test('training images: a random part at the crop size, normalised, in three chan
     for (const [channel, value] of expected.entries()) {
       assert.ok(Math.abs(whole.index(channel, 3, 3).item() - value) < 1e-5);
     }
-    assert.throws(() => trainTransform({ ...augmentation, autoAugment: 'ra' }), /--auto-augment ra/);
+  });
+});
+
+test('training images, automatically augmented: other pixels, with either arithmetic', () => {
+  scope(() => {
+    const image = randint(0, 256, [3, 24, 24], { dtype: 'uint8' });
+    const made = (config: Partial<AugmentationConfig>, seed = 0) => {
+      manualSeed(seed);
+      return trainTransform({ ...augmentation, trainCropSize: 16, ...config })(image);
+    };
+    for (const backend of ['pil', 'tensor'] as const) {
+      for (const autoAugment of ['ra', 'ta_wide', 'augmix', 'imagenet', 'cifar10', 'svhn'] as const) {
+        const augmented = [0, 1, 2, 3].map((seed) => made({ backend, autoAugment }, seed));
+        assert.ok(augmented.every(({ shape, dtype }) => shape.join() === '3,16,16' && dtype === 'float32'));
+        // Some operations leave some images as they are.
+        const changed = augmented.filter((one, seed) => !one.equal(made({ backend }, seed)));
+        assert.ok(changed.length > 0, `${autoAugment} ${backend}`);
+      }
+      assert.ok(!made({ backend, autoAugment: 'ra', raMagnitude: 30 }).equal(made({ backend, autoAugment: 'ra' })));
+    }
+    assert.ok(!made({ backend: 'pil' }).equal(made({ backend: 'tensor' })));
+    assert.ok(!made({ autoAugment: 'augmix', augmixSeverity: 10 }).equal(made({ autoAugment: 'augmix' })));
   });
 });
 

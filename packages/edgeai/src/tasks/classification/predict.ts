@@ -72,6 +72,7 @@ const preprocessing = z.object({
   interpolation: z.enum(['nearest', 'bilinear', 'bicubic']),
   mean: z.array(z.number()),
   std: z.array(z.number()),
+  backend: z.enum(['pil', 'tensor']).optional(),
 });
 
 /** Of the checkpoint, of the published entry, or of the model's recommended entry, in this order. */
