@@ -38,6 +38,47 @@ export class ExportMismatchError extends EdgeAIError {
   }
 }
 
+/** A node of a file that cannot become part of a network, and why. */
+export interface UnsupportedNode {
+  readonly node: string;
+  readonly opType: string;
+  readonly reason: string;
+}
+
+/** A file cannot be imported: it has operators, or forms of operators, without a counterpart here. */
+export class OnnxImportError extends EdgeAIError {
+  readonly problems: readonly UnsupportedNode[];
+
+  constructor(problems: readonly UnsupportedNode[], options: { cause?: unknown } = {}) {
+    const lines = problems.map(({ node, opType, reason }) => `${opType} '${node}': ${reason}`);
+    super(
+      'ONNX_IMPORT',
+      lines.length === 1
+        ? `Cannot import ${lines[0]}`
+        : `Cannot import ${lines.length} nodes:\n  ${lines.join('\n  ')}`,
+      options,
+    );
+    this.problems = problems;
+  }
+}
+
+/** A value decides about shapes or attributes and would have to be known when the file is imported. */
+export class DynamicValueError extends OnnxImportError {
+  /** Name of the value in the file; an input of this name can be fixed with `fixedInputs`. */
+  readonly value: string;
+
+  constructor(node: string, opType: string, value: string) {
+    super([
+      {
+        node,
+        opType,
+        reason: `'${value}' must be known when the file is imported, but it depends on the inputs; if it is an input, give its value in fixedInputs`,
+      },
+    ]);
+    this.value = value;
+  }
+}
+
 /** onnxruntime-node is not installed, or could not be loaded. */
 export class OnnxRuntimeMissingError extends EdgeAIError {
   constructor(cause: unknown) {

@@ -1,9 +1,25 @@
-/** @file ONNX: export a network, verify the file in onnxruntime, read files. */
+/** @file ONNX: export a network, verify the file in onnxruntime, import files as networks. */
 
 export { checkModel } from './check.ts';
 export { exportableOperators } from './emit/index.ts';
-export { ExportMismatchError, InvalidModelError, OnnxRuntimeMissingError, UnsupportedOperatorError } from './errors.ts';
+export {
+  DynamicValueError,
+  ExportMismatchError,
+  InvalidModelError,
+  OnnxImportError,
+  OnnxRuntimeMissingError,
+  type UnsupportedNode,
+  UnsupportedOperatorError,
+} from './errors.ts';
 export { type ExportedModel, type ExportMetadata, type ExportOptions, exportOnnx } from './export.ts';
+export {
+  type ImportedInfo,
+  ImportedNetwork,
+  type ImportOptions,
+  importOnnx,
+  unsupportedNodes,
+} from './import/import.ts';
+export { importableOperators } from './import/operators/index.ts';
 export {
   type AttributeProto,
   AttributeType,
