@@ -1,11 +1,17 @@
-/** @file Lets an interpreter tell a running capture where in the module tree the operators that it calls came from. */
+/** @file The capture that is running, for those who tell it something: an interpreter where operators came from, a function that it is one step. */
 
-type Within = <T>(modulePath: string, fn: () => T) => T;
+/** What a running capture offers. */
+export interface ActiveCapture {
+  /** Runs `fn` as if the module of this path called it. */
+  within<T>(modulePath: string, fn: () => T): T;
+  /** Runs `fn` as one step of this name with these arguments. */
+  wrapped<T>(name: string, args: readonly unknown[], fn: () => T): T;
+}
 
-let active: Within | undefined;
+let active: ActiveCapture | undefined;
 
 /** @internal Installs the capture that is running and returns the one before. */
-export function setActiveCapture(next: Within | undefined): Within | undefined {
+export function setActiveCapture(next: ActiveCapture | undefined): ActiveCapture | undefined {
   const before = active;
   active = next;
   return before;
@@ -13,5 +19,17 @@ export function setActiveCapture(next: Within | undefined): Within | undefined {
 
 /** @internal Runs `fn` as if module `modulePath` called it. */
 export function within<T>(modulePath: string, fn: () => T): T {
-  return active === undefined ? fn() : active(modulePath, fn);
+  return active === undefined ? fn() : active.within(modulePath, fn);
+}
+
+/**
+ * Makes a function one step of a capture: whoever watches the steps (feature extraction) sees its name and its result instead
+ * of the operators inside. The graph has the operators all the same.
+ *
+ * ```ts
+ * export const pad = fx.wrap('pad', (x: Tensor, sides: number[]) => …);
+ * ```
+ */
+export function wrap<Args extends unknown[], Out>(name: string, fn: (...args: Args) => Out): (...args: Args) => Out {
+  return (...args) => (active === undefined ? fn(...args) : active.wrapped(name, args, () => fn(...args)));
 }

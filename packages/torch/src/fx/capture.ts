@@ -13,13 +13,15 @@ import { Graph } from './graph.ts';
 import { GraphModule } from './graph-module.ts';
 import { parameterNames } from './names.ts';
 import type { Argument } from './node.ts';
-import { type IsLeaf, Recording } from './recording.ts';
+import { type IsLeaf, Recording, type Step } from './recording.ts';
 
 export interface CaptureOptions {
   /** Which modules become one node. Default: `isLeafModule`. The network itself never does. */
   isLeaf?: IsLeaf;
   /** Names of the positional inputs. Default: those of forward's parameters. */
   inputNames?: readonly string[];
+  /** Told what forward does, step by step. */
+  onStep?: (step: Step) => void;
 }
 
 const layers = new Set<unknown>(
@@ -55,7 +57,7 @@ export function capture(model: AnyModule, exampleInputs: readonly unknown[], opt
     );
   }
   const graph = new Graph(model);
-  const recording = new Recording(graph, options.isLeaf ?? isLeafModule);
+  const recording = new Recording(graph, options.isLeaf ?? isLeafModule, options.onStep);
   const known = options.inputNames ?? (model instanceof GraphModule ? model.graph.inputNames : parameterNames(model));
   const names = exampleInputs.map((_, i) => known[i] ?? (i === 0 ? 'input' : `input_${i}`));
   graph.inputNames = names;
@@ -93,7 +95,7 @@ function placeholders(recording: Recording, input: unknown, name: string): Argum
 function listen<T>(recording: Recording, fn: () => T): T {
   const recorder = setRecorder(recording.record);
   const observer = setCallObserver(recording);
-  const active = setActiveCapture((path, inner) => recording.within(path, inner));
+  const active = setActiveCapture(recording);
   try {
     return fn();
   } finally {

@@ -6,9 +6,7 @@ import { keep, scope } from '../core/scope.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { Graph } from './graph.ts';
 import { type Argument, BatchSize, type CallNode, inputsOf, isNode, mapArgument, type Node } from './node.ts';
-
-const RANDOM =
-  /^aten::(rand|normal|bernoulli|multinomial|poisson|uniform|exponential|geometric|cauchy|log_normal|.*dropout|rrelu)/;
+import { isRandom } from './random.ts';
 
 export interface FoldOptions {
   /** Take parameters and buffers for constants too: right for an export, wrong for a graph that is still to be trained. Default `false`. */
@@ -61,5 +59,5 @@ function isFoldable(node: CallNode): boolean {
   mapArgument(node.args, (leaf) => {
     followsBatch ||= leaf instanceof BatchSize;
   });
-  return !followsBatch && !RANDOM.test(node.operator.name);
+  return !followsBatch && !isRandom(node.operator);
 }

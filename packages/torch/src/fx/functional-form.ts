@@ -36,12 +36,18 @@ export function functionalForm(operator: Operator, target: Tensor, others: reado
   return forms.get(name) ?? `${name} has no counterpart that returns its result instead of writing it`;
 }
 
+/** Counterparts that go by another name than that of the in-place form without its underscore. */
+const RENAMED: Readonly<Record<string, readonly [name: string, overload: string]>> = {
+  'aten::bernoulli_.float': ['aten::bernoulli', 'p'],
+  'aten::normal_': ['aten::normal_functional', ''],
+};
+
 function find(operator: Operator): Operator | undefined {
   if (!operator.name.endsWith('_')) return undefined;
-  const name = operator.name.slice(0, -1);
-  const schema = native.findOperator(name, operator.overload);
+  const [name, overload] = RENAMED[operator.qualifiedName] ?? [operator.name.slice(0, -1), operator.overload];
+  const schema = native.findOperator(name, overload);
   const same = schema !== undefined && schema.arguments.length === operator.schema.arguments.length;
   return same && schema.returns.length === 1 && schema.arguments.every(({ written: writes }) => !writes)
-    ? new Operator(name, operator.overload)
+    ? new Operator(name, overload)
     : undefined;
 }

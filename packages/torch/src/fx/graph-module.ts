@@ -43,12 +43,17 @@ export class GraphModule<Args extends unknown[] = [Tensor], Out = Tensor> extend
   /** Parameters and buffers of the original network. */
   readonly #shared: ReadonlySet<Tensor>;
 
-  /** @param graph copied; the caller keeps and disposes its own */
-  constructor(graph: Graph) {
+  /**
+   * @param graph copied; the caller keeps and disposes its own
+   * @param alongside other graphs of the same network, whose leaf modules stay whole too
+   */
+  constructor(graph: Graph, ...alongside: readonly Graph[]) {
     super();
     const { root } = graph;
     const whole = new Set<AnyModule>(
-      graph.nodes.flatMap((node) => (node.kind === 'module' ? [root.getSubmodule(node.target)] : [])),
+      [graph, ...alongside].flatMap(({ nodes }) =>
+        nodes.flatMap((node) => (node.kind === 'module' ? [root.getSubmodule(node.target)] : [])),
+      ),
     );
     const copies = new Map<AnyModule, AnyModule>();
     copyInto(this as AnyModule, root, whole, copies);
@@ -109,6 +114,33 @@ export class GraphModule<Args extends unknown[] = [Tensor], Out = Tensor> extend
     this.getSubmodule(path);
     const { owner, name } = this.#place(path);
     delete owner[name];
+  }
+
+  /** Removes the modules, parameters and buffers that neither this graph nor those alongside it use. */
+  deleteUnused(...alongside: readonly Graph[]): this {
+    const used = new Set<string>();
+    const keep = (path: string) => {
+      for (let at = path.length; at > 0; at = path.lastIndexOf('.', at - 1)) used.add(path.slice(0, at));
+    };
+    const whole = new Set<string>();
+    for (const node of [this.graph, ...alongside].flatMap(({ nodes }) => nodes)) {
+      if (node.kind === 'parameter') keep(node.key);
+      if (node.kind !== 'module') continue;
+      keep(node.target);
+      whole.add(node.target);
+    }
+    const prune = (module: AnyModule, path: string): void => {
+      const owner = module as unknown as Record<string, unknown>;
+      const inside = (name: string) => (path === '' ? name : `${path}.${name}`);
+      for (const [name] of [...module.ownParameters(), ...module.ownBuffers()])
+        if (!used.has(inside(name))) delete owner[name];
+      for (const [name, child] of [...module.namedChildren()]) {
+        if (!used.has(inside(name))) delete owner[name];
+        else if (!whole.has(inside(name)) && child instanceof Holder) prune(child, inside(name));
+      }
+    };
+    prune(this as AnyModule, '');
+    return this;
   }
 
   /** A copy with a graph, parameters and leaf modules of its own. Subclasses whose constructor takes more than a graph override this. */

@@ -1,5 +1,6 @@
 /** @file The `fx` namespace: networks as graphs, how to capture, run and change them. */
 
+export { wrap } from './active.ts';
 export { captureWithBatch } from './batch.ts';
 export { type CaptureOptions, capture, isLeafModule } from './capture.ts';
 export { CaptureError, GraphError } from './errors.ts';
@@ -54,7 +55,8 @@ export {
 export { type CapturedPatternOptions, sameSettings } from './pattern-capture.ts';
 export { PatternMatch, PatternMatcher, type PatternMatcherOptions } from './pattern-matcher.ts';
 export { type FakeQuantInfo, type FakeQuantizer, isFakeQuantizer } from './quantization-contract.ts';
-export type { IsLeaf } from './recording.ts';
+export { isRandom } from './random.ts';
+export type { IsLeaf, Step } from './recording.ts';
 export {
   type AnyGraphModule,
   type InsertModuleOptions,

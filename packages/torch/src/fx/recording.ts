@@ -11,15 +11,32 @@ import { keep } from '../core/scope.ts';
 import { Tensor } from '../core/tensor.ts';
 import { describeValue } from '../errors.ts';
 import type { AnyModule, CallObserver } from '../nn/module.ts';
+import type { ActiveCapture } from './active.ts';
 import { Aliases } from './aliases.ts';
 import { CaptureError } from './errors.ts';
 import { functionalForm, writtenArguments } from './functional-form.ts';
 import type { Graph } from './graph.ts';
 import { operatorBaseName } from './names.ts';
 import { type Argument, inputsOf, type Meta, type Node, type TensorMeta } from './node.ts';
+import { isRandom } from './random.ts';
 
 /** Decides which modules are recorded as one node. `path` is the module's place in the network. */
 export type IsLeaf = (module: AnyModule, path: string) => boolean;
+
+/**
+ * One thing that forward does: takes an input, reads a parameter, calls a leaf module, or calls a function. Functions are
+ * operators (`add`, whether in place or not), what `wrap` marks, and `getitem` for a tensor taken out of a structured result;
+ * what runs inside of a marked function is no step.
+ */
+export interface Step {
+  readonly kind: 'placeholder' | 'parameter' | 'module' | 'function';
+  /** Of the input or function, key of the parameter, path of the module. */
+  readonly name: string;
+  /** Path of the module whose forward did it. */
+  readonly modulePath: string;
+  /** What came out, as an argument that a later node could take. */
+  readonly value: Argument;
+}
 
 /** A tensor inside a structured result; its item node is made when something uses it. */
 interface PendingItem {
@@ -39,9 +56,10 @@ interface LeafCall {
 }
 
 /** @internal */
-export class Recording implements CallObserver {
+export class Recording implements CallObserver, ActiveCapture {
   readonly graph: Graph;
   readonly #isLeaf: IsLeaf;
+  readonly #onStep: ((step: Step) => void) | undefined;
   readonly #paths: ReadonlyMap<AnyModule, string>;
   /** Parameters and buffers of the network by identity. */
   readonly #state: Map<Tensor, string>;
@@ -51,11 +69,14 @@ export class Recording implements CallObserver {
   readonly #fixed = new Set<Node>();
   readonly #frames: { module: AnyModule | null; path: string }[] = [];
   #leaf: LeafCall | undefined;
+  /** Calls of marked functions that have begun and not ended. */
+  #wrapped = 0;
   #paused = false;
 
-  constructor(graph: Graph, isLeaf: IsLeaf) {
+  constructor(graph: Graph, isLeaf: IsLeaf, onStep?: (step: Step) => void) {
     this.graph = graph;
     this.#isLeaf = isLeaf;
+    this.#onStep = onStep;
     const { root } = graph;
     this.#paths = new Map(Array.from(root.namedModules(), ([path, module]) => [module, path]));
     this.#state = new Map<Tensor, string>();
@@ -72,6 +93,7 @@ export class Recording implements CallObserver {
     if (known !== undefined && 'kind' in known) return known;
     const node = this.graph.add({ kind: 'placeholder', path: name, meta: metaOf(tensor) });
     this.#values.set(tensor, node);
+    this.#step('placeholder', name, node);
     return node;
   }
 
@@ -91,6 +113,25 @@ export class Recording implements CallObserver {
     } finally {
       this.#frames.pop();
     }
+  }
+
+  wrapped<T>(name: string, args: readonly unknown[], fn: () => T): T {
+    if (this.#leaf !== undefined || this.#wrapped > 0 || this.#onStep === undefined) return fn();
+    // Parameters are read in the order of the arguments, before the function runs.
+    for (const tensor of tensorsIn(args)) if (this.#state.has(tensor)) this.#lookUp(tensor);
+    this.#wrapped++;
+    let result: T;
+    try {
+      result = fn();
+    } finally {
+      this.#wrapped--;
+    }
+    if (tensorsIn(result).length > 0) this.#step('function', name, this.#convert(result));
+    return result;
+  }
+
+  #step(kind: Step['kind'], name: string, value: Argument): void {
+    if (this.#wrapped === 0) this.#onStep?.({ kind, name, modulePath: this.modulePath, value });
   }
 
   enter(module: AnyModule, args: readonly unknown[]): void {
@@ -143,6 +184,7 @@ export class Recording implements CallObserver {
       modulePath: this.modulePath,
     });
     this.#bind(node, output);
+    this.#step('module', leaf.target, node);
     for (const tensor of outputs) this.#aliases.note(tensor, leaf.tensors);
   }
 
@@ -198,7 +240,8 @@ export class Recording implements CallObserver {
     const { modulePath } = this;
     const path = modulePath === '' ? base : `${modulePath}.${base}`;
     const node = this.graph.add({ kind: 'call', operator, path, args, modulePath });
-    if (inputsOf(node).every((input) => this.#fixed.has(input))) this.#fixed.add(node);
+    if (!isRandom(operator) && inputsOf(node).every((input) => this.#fixed.has(input))) this.#fixed.add(node);
+    this.#step('function', base, node);
     return node;
   }
 
@@ -240,6 +283,7 @@ export class Recording implements CallObserver {
       modulePath: parent.modulePath,
     });
     if (this.#fixed.has(parent)) this.#fixed.add(node);
+    this.#step('function', 'getitem', node);
     return node;
   }
 
@@ -258,6 +302,7 @@ export class Recording implements CallObserver {
         ? this.#constant(tensor)
         : this.graph.add({ kind: 'parameter', key, path: key, meta: metaOf(tensor) });
     this.#values.set(tensor, node);
+    if (key !== undefined) this.#step('parameter', key, node);
     return node;
   }
 

@@ -60,8 +60,9 @@ export class InceptionB extends nn.Module {
   }
 
   forward(x: Tensor): Tensor {
+    const single = this.branch3x3(x);
     const double = pipe(x, this.branch3x3dbl_1, this.branch3x3dbl_2, this.branch3x3dbl_3);
-    return cat([this.branch3x3(x), double, shrink(x)], 1);
+    return cat([single, double, shrink(x)], 1);
   }
 }
 
@@ -130,8 +131,9 @@ export class InceptionD extends nn.Module {
   }
 
   forward(x: Tensor): Tensor {
+    const small = pipe(x, this.branch3x3_1, this.branch3x3_2);
     const large = pipe(x, this.branch7x7x3_1, this.branch7x7x3_2, this.branch7x7x3_3, this.branch7x7x3_4);
-    return cat([pipe(x, this.branch3x3_1, this.branch3x3_2), large, shrink(x)], 1);
+    return cat([small, large, shrink(x)], 1);
   }
 }
 
@@ -162,13 +164,12 @@ export class InceptionE extends nn.Module {
 
   forward(x: Tensor): Tensor {
     const split = (features: Tensor, a: nn.Module, b: nn.Module) => cat([a(features), b(features)], 1);
-    const single = this.branch3x3_1(x);
-    const double = pipe(x, this.branch3x3dbl_1, this.branch3x3dbl_2);
+    const double = (input: Tensor) => pipe(input, this.branch3x3dbl_1, this.branch3x3dbl_2);
     return cat(
       [
         this.branch1x1(x),
-        split(single, this.branch3x3_2a, this.branch3x3_2b),
-        split(double, this.branch3x3dbl_3a, this.branch3x3dbl_3b),
+        split(this.branch3x3_1(x), this.branch3x3_2a, this.branch3x3_2b),
+        split(double(x), this.branch3x3dbl_3a, this.branch3x3dbl_3b),
         pipe(x, average, this.branch_pool),
       ],
       1,

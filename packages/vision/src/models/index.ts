@@ -81,6 +81,14 @@ export {
   EfficientNet_V2_S_Weights,
 } from './efficientnet-weights.ts';
 export {
+  createFeatureExtractor,
+  FeatureExtractor,
+  type FeatureExtractorOptions,
+  getGraphNodeNames,
+  type NodeNameOptions,
+  type ReturnNodes,
+} from './feature-extraction.ts';
+export {
   type FineTuningOptions,
   type FineTuningReport,
   freeze,

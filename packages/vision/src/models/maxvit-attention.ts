@@ -1,10 +1,10 @@
 /** @file MaxViT's attention within windows, and across a grid that spans the whole feature map. */
 
-import { ArgumentError, nn, type Tensor } from '@edgeai/torch';
+import { ArgumentError, fx, nn, scope, type Tensor } from '@edgeai/torch';
 import { type ActivationLayer, makeLayer, type NormLayer } from '../ops/layer-factory.ts';
 import { pipe } from '../ops/pipe.ts';
 import { StochasticDepth } from '../ops/stochastic-depth.ts';
-import { relativePositionBias, relativePositionIndex } from './relative-position.ts';
+import { relativePositionIndex } from './relative-position.ts';
 
 export type Pair = readonly [height: number, width: number];
 
@@ -46,13 +46,18 @@ export class RelativePositionalMultiHeadAttention extends nn.Module {
     const [q, k, v] = this.to_qkv(x).chunk(3, -1).map(toHeads);
     if (q === undefined || k === undefined || v === undefined)
       throw ArgumentError.expected('x', '4 dimensions', x.shape);
-    const scores = q.matmul(k.mul(this.scaleFactor).transpose(-2, -1));
-    const bias = relativePositionBias(this.relative_position_bias_table, this.relative_position_index, area);
+    const scores = dotProducts(q, k.mul(this.scaleFactor));
+    const biases = rowsOf(this.relative_position_bias_table, this.relative_position_index).view([area, area, -1]);
+    const bias = biases.permute([2, 0, 1]).contiguous().unsqueeze(0);
     const weights = nn.functional.softmax(scores.add(bias), -1);
-    const mixed = weights.matmul(v).permute([0, 1, 3, 2, 4]).reshape([batch, squares, positions, channels]);
+    const mixed = mix(weights, v).permute([0, 1, 3, 2, 4]).reshape([batch, squares, positions, channels]);
     return this.merge(mixed);
   }
 }
+
+const rowsOf = fx.wrap('getitem', (table: Tensor, index: Tensor) => scope(() => table.indexSelect(0, index.flatten())));
+const dotProducts = fx.wrap('einsum', (q: Tensor, k: Tensor) => q.matmul(k.transpose(-2, -1)));
+const mix = fx.wrap('einsum', (weights: Tensor, v: Tensor) => weights.matmul(v));
 
 /** Exchanges two dimensions. */
 export class SwapAxes extends nn.Module {

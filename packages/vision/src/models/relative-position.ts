@@ -1,6 +1,6 @@
 /** @file Which entry of a table of biases belongs to each pair of positions in a window. */
 
-import { fromTypedArray, scope, type Tensor } from '@edgeai/torch';
+import { fromTypedArray, fx, scope, type Tensor } from '@edgeai/torch';
 
 /**
  * For each pair of positions in a window, read row by row, the index of their offset in a table of all offsets, of which there
@@ -50,9 +50,11 @@ function linearIndex(coordinates: readonly number[], sizes: readonly number[]): 
  * @param area positions in a window
  * @returns `(1, heads, area, area)`
  */
-export function relativePositionBias(table: Tensor, index: Tensor, area: number): Tensor {
-  return scope(() => {
-    const biases = table.indexSelect(0, index.flatten()).view([area, area, -1]);
-    return biases.permute([2, 0, 1]).contiguous().unsqueeze(0);
-  });
-}
+export const relativePositionBias = fx.wrap(
+  '_get_relative_position_bias',
+  (table: Tensor, index: Tensor, area: number): Tensor =>
+    scope(() => {
+      const biases = table.indexSelect(0, index.flatten()).view([area, area, -1]);
+      return biases.permute([2, 0, 1]).contiguous().unsqueeze(0);
+    }),
+);

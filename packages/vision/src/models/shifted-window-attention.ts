@@ -1,6 +1,6 @@
 /** @file Attention within windows of images or videos, as Swin Transformers have it, in both versions. */
 
-import { ArgumentError, arange, fromTypedArray, nn, scope, stack, type Tensor } from '@edgeai/torch';
+import { ArgumentError, arange, cat, fromTypedArray, fx, nn, scope, stack, type Tensor } from '@edgeai/torch';
 import { pipe } from '../ops/pipe.ts';
 import { relativePositionBias, relativePositionIndex } from './relative-position.ts';
 
@@ -119,10 +119,8 @@ function join(x: Tensor, layout: Layout): Tensor {
 /** Version 2 has no bias for keys. */
 function qkvBias({ qkvBias: bias = null, logitScale = null }: WindowAttentionOptions): Tensor | null {
   if (bias === null || logitScale === null) return bias;
-  const copy = bias.clone();
-  const length = copy.numel() / 3;
-  copy.narrow(0, length, length).zero_();
-  return copy;
+  const length = bias.numel() / 3;
+  return cat([bias.narrow(0, 0, length), bias.newZeros([length]), bias.narrow(0, 2 * length, length)], 0);
 }
 
 function attentionScores(q: Tensor, k: Tensor, { logitScale = null }: WindowAttentionOptions): Tensor {
@@ -162,6 +160,9 @@ function regionOfEach({ padded, window, shift }: Layout): Float32Array {
   const regions = parts.reduce((all, along) => all.flatMap((region) => along.map((part) => region * 3 + part)), [0]);
   return Float32Array.from(regions);
 }
+
+const attendInWindows = fx.wrap('shifted_window_attention', shiftedWindowAttention);
+const attendInVolumes = fx.wrap('shifted_window_attention_3d', shiftedWindowAttention);
 
 export interface ShiftedWindowAttentionOptions {
   /** Default `true`. */
@@ -245,10 +246,11 @@ export class ShiftedWindowAttention extends nn.Module {
   protected attend(x: Tensor, logitScale: Tensor | null): Tensor {
     const { qkv, proj, shiftSize, numHeads, attentionDropout, dropout, training } = this;
     const windowSize = this.windowFor(x);
+    const attention = this.dims === 2 ? attendInWindows : attendInVolumes;
     const bias = this.relativePositionBias(windowSize);
     const sizes = { windowSize, shiftSize, numHeads, attentionDropout, dropout, training };
     const weights = { qkvWeight: qkv.weight, projWeight: proj.weight, qkvBias: qkv.bias, projBias: proj.bias };
-    return shiftedWindowAttention(x, { ...sizes, ...weights, relativePositionBias: bias, logitScale });
+    return attention(x, { ...sizes, ...weights, relativePositionBias: bias, logitScale });
   }
 }
 

@@ -5,7 +5,7 @@
  * shifted-window-attention.ts. Weights: swin_transformer-weights.ts.
  */
 
-import { cat, nn, slice, type Tensor } from '@edgeai/torch';
+import { cat, fx, nn, slice, type Tensor } from '@edgeai/torch';
 import { type LayerFactory, makeLayer, type NormLayer } from '../ops/layer-factory.ts';
 import { Permute } from '../ops/misc.ts';
 import { pipe } from '../ops/pipe.ts';
@@ -23,12 +23,12 @@ import { requireCount } from './utils.ts';
 import type { WeightsEnum } from './weights.ts';
 
 /** The four corners of each 2×2 square, along the channels; odd sizes are padded. `(…, H/2, W/2, 4C)` */
-function gatherSquares(x: Tensor): Tensor {
+const gatherSquares = fx.wrap('_patch_merging_pad', (x: Tensor): Tensor => {
   const [height = 0, width = 0] = x.shape.slice(-3);
   const padded = nn.functional.pad(x, [0, 0, 0, width % 2, 0, height % 2]);
   const corner = (y: number, left: number) => padded.index('...', slice(y, null, 2), slice(left, null, 2), slice());
   return cat([corner(0, 0), corner(1, 0), corner(0, 1), corner(1, 1)], -1);
-}
+});
 
 /** Half the resolution and twice the channels. `(N, H, W, C)`. */
 export class PatchMerging extends nn.Module {

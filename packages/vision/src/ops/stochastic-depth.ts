@@ -1,6 +1,6 @@
 /** @file Stochastic depth: leaves out residual branches at random while training (Huang et al., 2016, arXiv:1603.09382). */
 
-import { ArgumentError, nn, scope, type Tensor } from '@edgeai/torch';
+import { ArgumentError, fx, nn, scope, type Tensor } from '@edgeai/torch';
 
 /** Whether each sample of a batch is drawn by itself, or the whole batch at once. */
 export type StochasticDepthMode = 'row' | 'batch';
@@ -12,7 +12,9 @@ export type StochasticDepthMode = 'row' | 'batch';
  * @param training `false` returns the input unchanged
  * @throws {ArgumentError} for a probability outside 0 … 1 or an unknown mode
  */
-export function stochasticDepth(input: Tensor, p: number, mode: StochasticDepthMode, training = true): Tensor {
+export const stochasticDepth = fx.wrap('stochastic_depth', leaveOut);
+
+function leaveOut(input: Tensor, p: number, mode: StochasticDepthMode, training = true): Tensor {
   check(p, mode);
   if (!training || p === 0) return input;
   const survival = 1 - p;

@@ -4,6 +4,7 @@ import { callOp, Operator } from '../../core/dispatch.ts';
 import { adaptiveAvgPool1d$, adaptiveAvgPool2d$, adaptiveAvgPool3d$ } from '../../core/generated/operators.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { ArgumentError } from '../../errors.ts';
+import { wrap } from '../../fx/active.ts';
 import type { SizeN } from '../sizes.ts';
 
 export type InterpolationMode = 'nearest' | 'nearest-exact' | 'linear' | 'bilinear' | 'bicubic' | 'trilinear' | 'area';
@@ -48,7 +49,9 @@ const SMOOTH: Partial<
  * @throws {ArgumentError} unless exactly one of `size` and `scaleFactor` is given, and for a mode or option that does not go
  * with the input's number of dimensions or with each other
  */
-export function interpolate(input: Tensor, options: InterpolateOptions): Tensor {
+export const interpolate = wrap('interpolate', resample);
+
+function resample(input: Tensor, options: InterpolateOptions): Tensor {
   const { mode = 'nearest', antialias = false } = options;
   const dims = input.ndim - 2;
   const smooth = SMOOTH[mode];

@@ -6,6 +6,7 @@ import { batchNorm$, groupNorm$, instanceNorm$, layerNorm$ } from '../../core/ge
 import { scope } from '../../core/scope.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { ArgumentError } from '../../errors.ts';
+import { wrap } from '../../fx/active.ts';
 import { pad } from './pad.ts';
 
 /** @internal A variance over a single value is nothing to divide by. @throws {ArgumentError} */
@@ -151,7 +152,9 @@ export interface NormalizeOptions {
 }
 
 /** Divides by the norm along a dimension. */
-export function normalize(input: Tensor, options: NormalizeOptions = {}): Tensor {
+export const normalize = wrap('normalize', scaleToUnit);
+
+function scaleToUnit(input: Tensor, options: NormalizeOptions = {}): Tensor {
   const { p = 2, dim = 1, eps = 1e-12 } = options;
   return scope(() =>
     input.div(

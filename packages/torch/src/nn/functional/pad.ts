@@ -14,6 +14,7 @@ import {
 import { scope } from '../../core/scope.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { ArgumentError } from '../../errors.ts';
+import { wrap } from '../../fx/active.ts';
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
 
@@ -34,7 +35,9 @@ const REPLICATION = [replicationPad1d$, replicationPad2d$, replicationPad3d$] as
  * (`constant` only). Modes other than `constant` pad the 1 to 3 spatial dimensions of `(C, …)` or `(N, C, …)`.
  * @throws {ArgumentError} for an odd number of paddings, an unknown mode, or a number of dimensions that the mode cannot pad
  */
-export function pad(input: Tensor, padding: readonly number[], options: PadOptions = {}): Tensor {
+export const pad = wrap('pad', padSides);
+
+function padSides(input: Tensor, padding: readonly number[], options: PadOptions = {}): Tensor {
   const { mode = 'constant', value = 0 } = options;
   if (padding.length % 2 !== 0) {
     throw new ArgumentError(

@@ -37,14 +37,9 @@ export class LRASPPHead extends nn.Module<[Features], Tensor> {
   forward(features: Features): Tensor {
     const low = featureMap(features, 'low');
     const high = featureMap(features, 'high');
-    const scores = pipe(
-      high,
-      this.cbr,
-      (x) => x.mul(this.scale(high)),
-      (x) => resizeLike(x, low),
-      this.high_classifier,
-    );
-    return this.low_classifier(low).add(scores);
+    const gate = (x: Tensor) => x.mul(this.scale(high));
+    const gated = pipe(high, this.cbr, gate, (x) => resizeLike(x, low));
+    return this.low_classifier(low).add(this.high_classifier(gated));
   }
 }
 
@@ -66,8 +61,8 @@ export class LRASPP extends nn.Module<[Tensor], SegmentationOutputs> {
     this.classifier = new LRASPPHead(lowChannels, highChannels, numClasses, interChannels);
   }
 
-  forward(x: Tensor): SegmentationOutputs {
-    return { out: resizeLike(this.classifier(this.backbone(x)), x) };
+  forward(input: Tensor): SegmentationOutputs {
+    return { out: resizeLike(this.classifier(this.backbone(input)), input) };
   }
 }
 

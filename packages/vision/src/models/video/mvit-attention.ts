@@ -1,6 +1,6 @@
 /** @file Attention of multiscale vision transformers: queries, keys and values are pooled in time and space first. */
 
-import { ArgumentError, cat, einsum, nn, scope, type Tensor, tensor } from '@edgeai/torch';
+import { ArgumentError, cat, einsum, fx, nn, scope, type Tensor, tensor } from '@edgeai/torch';
 import { makeLayer, type NormLayer } from '../../ops/layer-factory.ts';
 
 /** Time, height and width of the grid that a sequence of tokens covers. */
@@ -21,6 +21,27 @@ export function tripleOf(name: string, [time, height, width, ...more]: PoolSize)
   return [time, height, width];
 }
 
+/** Inserts a dimension of size 1 at `at` where there is one dimension less than `dims`. */
+export const unsqueezed = fx.wrap('_unsqueeze', (x: Tensor, dims: number, at: number) =>
+  x.ndim === dims - 1 ? x.unsqueeze(at) : x,
+);
+
+/** Takes the dimension out again, where there were not `dims` of them before. */
+const squeezed = fx.wrap('_squeeze', (x: Tensor, dims: number, at: number) => (x.ndim > dims ? x.squeeze(at) : x));
+
+/** The class token, and the rest. */
+const splitFirst = fx.wrap('tensor_split', (x: Tensor): [Tensor, Tensor] => [
+  x.narrow(2, 0, 1),
+  x.narrow(2, 1, (x.shape[2] ?? 1) - 1),
+]);
+
+/** Queries, keys and values. */
+const unbind = fx.wrap('unbind', (x: Tensor): [Tensor, Tensor, Tensor] => [
+  x.select(2, 0),
+  x.select(2, 1),
+  x.select(2, 2),
+]);
+
 /**
  * Pools tokens on their grid, all but the class token in front, then normalises. `(N, heads, 1 + tokens, C)` or
  * `(N, 1 + tokens, C)`; returns the new grid too.
@@ -37,18 +58,15 @@ export class Pool extends nn.Module<[Tensor, Grid], [Tensor, Grid]> {
 
   forward(x: Tensor, grid: Grid): [Tensor, Grid] {
     if (x.ndim !== 3 && x.ndim !== 4) throw ArgumentError.expected('x', 'three or four dimensions', x.shape);
-    const tokens = x.ndim === 3 ? x.unsqueeze(1) : x;
-    const [batch = 0, heads = 0, count = 0, channels = 0] = tokens.shape;
-    const classToken = tokens.narrow(2, 0, 1);
-    const map = tokens
-      .narrow(2, 1, count - 1)
-      .transpose(2, 3)
-      .reshape([batch * heads, channels, ...grid]);
+    const tokens = unsqueezed(x, 4, 1);
+    const [batch = 0, heads = 0, , channels = 0] = tokens.shape;
+    const [classToken, others] = splitFirst(tokens);
+    const map = others.transpose(2, 3).reshape([batch * heads, channels, ...grid]);
     const pooled = this.pool(map.contiguous());
     const rest = pooled.reshape([batch, heads, channels, -1]).transpose(2, 3);
     const joined = cat([classToken, rest], 2);
     const result = this.norm_act === null ? joined : this.norm_act(joined);
-    return [x.ndim === 3 ? result.squeeze(1) : result, tripleOf('grid', pooled.shape.slice(2))];
+    return [squeezed(result, x.ndim, 1), tripleOf('grid', pooled.shape.slice(2))];
   }
 }
 
@@ -78,14 +96,14 @@ interface RelativeTables {
   readonly time: Tensor;
 }
 
-/** Adds to the scores of all but the class token what queries make of the offsets along each axis. Changes `scores`. */
-function addRelativePositions(
+/** Adds to the scores of all but the class token what queries make of the offsets along each axis. */
+function withRelativePositions(
   scores: Tensor,
   queries: Tensor,
   [qt, qh, qw]: Grid,
   [kt, kh, kw]: Grid,
   tables: RelativeTables,
-): void {
+): Tensor {
   const [batch = 0, heads = 0, count = 0, channels = 0] = queries.shape;
   const q = queries.narrow(2, 1, count - 1).reshape([batch, heads, qt, qh, qw, channels]);
   const byHeight = einsum('bythwc,hkc->bythwk', [q, relativeEmbeddings(tables.height, qh, kh)]);
@@ -104,11 +122,10 @@ function addRelativePositions(
     .add(byWidth.unsqueeze(5).unsqueeze(5))
     .add(byTime.unsqueeze(-1).unsqueeze(-1))
     .reshape([batch, heads, qt * qh * qw, kt * kh * kw]);
-  scores
-    .narrow(2, 1, qt * qh * qw)
-    .narrow(3, 1, kt * kh * kw)
-    .add_(all);
+  return scores.add(nn.functional.pad(all, [1, 0, 1, 0]));
 }
+
+const addRelativePositions = fx.wrap('_add_rel_pos', withRelativePositions);
 
 export interface MultiscaleAttentionOptions {
   /** Grid of the tokens that come in. */
@@ -171,16 +188,15 @@ export class MultiscaleAttention extends nn.Module<[Tensor, Grid], [Tensor, Grid
   forward(x: Tensor, grid: Grid): [Tensor, Grid] {
     const [batch = 0, count = 0] = x.shape;
     const parts = this.qkv(x).reshape([batch, count, 3, this.numHeads, this.headDim]).transpose(1, 3);
-    const pooled = (part: number, pool: Pool | null): [Tensor, Grid] => {
-      const tokens = parts.select(2, part);
-      return pool === null ? [tokens, grid] : pool(tokens, grid);
-    };
-    const [k, keyGrid] = pooled(1, this.pool_k);
-    const [v] = pooled(2, this.pool_v);
-    const [q, queryGrid] = pooled(0, this.pool_q);
+    const [queries, keys, values] = unbind(parts);
+    const pooled = (tokens: Tensor, pool: Pool | null): [Tensor, Grid] =>
+      pool === null ? [tokens, grid] : pool(tokens, grid);
+    const [k, keyGrid] = pooled(keys, this.pool_k);
+    const [v] = pooled(values, this.pool_v);
+    const [q, queryGrid] = pooled(queries, this.pool_q);
     const mixed = scope(() => this.weights(q, queryGrid, k, keyGrid).matmul(v));
-    if (this.residualPool) addQueries(mixed, q, this.residualWithClsEmbed);
-    const result = this.project(mixed.transpose(1, 2).reshape([batch, -1, this.outputDim]));
+    const summed = this.residualPool ? addQueries(mixed, q, this.residualWithClsEmbed) : mixed;
+    const result = this.project(summed.transpose(1, 2).reshape([batch, -1, this.outputDim]));
     return [result, queryGrid];
   }
 
@@ -188,17 +204,15 @@ export class MultiscaleAttention extends nn.Module<[Tensor, Grid], [Tensor, Grid
   private weights(q: Tensor, queryGrid: Grid, k: Tensor, keyGrid: Grid): Tensor {
     const scores = q.mul(1 / Math.sqrt(this.headDim)).matmul(k.transpose(2, 3));
     const { rel_pos_h: height, rel_pos_w: width, rel_pos_t: time } = this;
-    if (height !== null && width !== null && time !== null)
-      addRelativePositions(scores, q, queryGrid, keyGrid, { height, width, time });
-    return scores.softmax(-1);
+    const tables = height !== null && width !== null && time !== null ? { height, width, time } : null;
+    return (tables === null ? scores : addRelativePositions(scores, q, queryGrid, keyGrid, tables)).softmax(-1);
   }
 }
 
-function addQueries(x: Tensor, q: Tensor, withClassToken: boolean): void {
-  const first = withClassToken ? 0 : 1;
-  const count = (x.shape[2] ?? 0) - first;
-  x.narrow(2, first, count).add_(q.narrow(2, first, count));
-}
+const addQueries = fx.wrap('_add_shortcut', (x: Tensor, q: Tensor, withClassToken: boolean): Tensor => {
+  const rest = (x.shape[2] ?? 0) - 1;
+  return x.add(withClassToken ? q : nn.functional.pad(q.narrow(2, 1, rest), [0, 0, 1, 0]));
+});
 
 /** Pools each channel by a convolution of its own; `null` where neither kernel nor stride do anything. */
 function makePool(channels: number, kernel: PoolSize, stride: PoolSize, normLayer: NormLayer): Pool | null {

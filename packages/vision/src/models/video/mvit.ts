@@ -5,14 +5,14 @@
  * Attention: mvit-attention.ts. Weights: mvit-weights.ts.
  */
 
-import { ArgumentError, cat, nn, releaseIfOwned, type Tensor } from '@edgeai/torch';
+import { ArgumentError, cat, fx, nn, releaseIfOwned, type Tensor } from '@edgeai/torch';
 import { type LayerFactory, makeLayer, type NormLayer } from '../../ops/layer-factory.ts';
 import { MLP } from '../../ops/misc.ts';
 import { pipe } from '../../ops/pipe.ts';
 import { StochasticDepth } from '../../ops/stochastic-depth.ts';
 import { prescribe, requireCount } from '../utils.ts';
 import type { Weights, WeightsEnum } from '../weights.ts';
-import { type Grid, MultiscaleAttention, Pool, type PoolSize, tripleOf, volume } from './mvit-attention.ts';
+import { type Grid, MultiscaleAttention, Pool, type PoolSize, tripleOf, unsqueezed, volume } from './mvit-attention.ts';
 import { MViT_V1_B_Weights, MViT_V2_S_Weights } from './mvit-weights.ts';
 import { registerVideoClassifier } from './video-classifier.ts';
 
@@ -110,6 +110,11 @@ function maxPoolFor(stride: PoolSize): nn.MaxPool3d {
   return new nn.MaxPool3d(tripleOf('kernel', kernel), { stride: sizes, padding: tripleOf('padding', padding) });
 }
 
+const repeated = fx.wrap('repeat_interleave', (x: Tensor, times: number) =>
+  x.unsqueeze(1).expand([-1, times, -1]).flatten(0, 1),
+);
+const addInPlace = fx.wrap('add_', (x: Tensor, other: Tensor) => x.add_(other));
+
 /** Puts the class token in front and adds the embeddings of positions. `(N, tokens, C)` to `(N, 1 + tokens, C)`. */
 export class PositionalEncoding extends nn.Module {
   readonly spatialSize: readonly [number, number];
@@ -134,8 +139,11 @@ export class PositionalEncoding extends nn.Module {
     const [batch = 0] = x.shape;
     const joined = cat([class_token.expand([batch, -1]).unsqueeze(1), x], 1);
     if (spatial_pos === null || temporal_pos === null || class_pos === null) return joined;
-    const positions = temporal_pos.unsqueeze(1).add(spatial_pos).flatten(0, 1);
-    return joined.add_(cat([class_pos.unsqueeze(0), positions], 0).unsqueeze(0));
+    const [places = 0, width = 0] = spatial_pos.shape;
+    const inTime = repeated(temporal_pos, places);
+    const inSpace = spatial_pos.unsqueeze(0).expand([this.temporalSize, -1, -1]).reshape([-1, width]);
+    const positions = addInPlace(inTime, inSpace);
+    return addInPlace(joined, cat([class_pos.unsqueeze(0), positions], 0).unsqueeze(0));
   }
 }
 
@@ -216,7 +224,7 @@ export class MViT extends nn.Module {
 
   forward(x: Tensor): Tensor {
     // A single image is a clip of one frame.
-    const clip = x.ndim === 4 ? x.unsqueeze(2) : x;
+    const clip = unsqueezed(x, 5, 2);
     const tokens = pipe(clip, this.conv_proj, (map) => map.flatten(2).transpose(1, 2), this.pos_encoding);
     const { temporalSize, spatialSize } = this.pos_encoding;
     let current = tokens;
