@@ -62,6 +62,7 @@ export async function runTraining<Config extends TrainingConfig, Batch, Output>(
       progress,
       interrupt,
     });
+    await Promise.all([task.training.close?.(), task.evaluation.close?.()]);
     if (!outcome.complete) return { status: 'stopped', folder: folder.path };
     return { status: 'complete', result: await finishRun(task, trainer, config, outcome, { folder, logger }) };
   } catch (error) {

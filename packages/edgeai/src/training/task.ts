@@ -8,6 +8,8 @@ import type { Json } from '../recipes/kinds.ts';
 export interface BatchSource<Batch> extends AsyncIterable<Batch> {
   /** Batches of a pass. */
   readonly length: number;
+  /** Ends threads that it keeps between passes. */
+  close?(): Promise<void>;
 }
 
 /** What a network made of a batch. */

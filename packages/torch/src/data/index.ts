@@ -15,7 +15,14 @@ export {
 export { DistributedSampler, type DistributedSamplerOptions } from './distributed-sampler.ts';
 export type { SkippedSample } from './gather.ts';
 export { DataLoader, type DataLoaderOptions } from './loader.ts';
-export { fromModule, type HasWorkerSource, portable, type WorkerSource, workerSource } from './portable.ts';
+export {
+  fromModule,
+  type HasWorkerSource,
+  portable,
+  portableFactory,
+  type WorkerSource,
+  workerSource,
+} from './portable.ts';
 export { SampleError } from './sample-error.ts';
 export {
   type BatchIndices,

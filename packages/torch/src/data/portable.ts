@@ -75,6 +75,37 @@ export function portable(
 }
 
 /**
+ * Marks an exported function whose results worker threads can make for themselves: each result remembers the arguments of its
+ * call. For transforms and data sets that contain closures:
+ *
+ * ```ts
+ * export const brighten = data.portableFactory(import.meta.url, 'brighten')(
+ *   (factor: number) => (image: Tensor) => image.mul(factor).clamp(0, 255),
+ * );
+ * ```
+ *
+ * @param name what the module calls the export
+ */
+export function portableFactory(
+  module: string,
+  name: string,
+): <Args extends unknown[], R extends object>(factory: (...args: Args) => R) => (...args: Args) => R {
+  return (factory) =>
+    (...args) => {
+      const source: WorkerSource = { module, name, as: 'function', args };
+      const made = factory(...args);
+      if (made instanceof Promise) {
+        return made.then((value: object) => {
+          sources.set(value, source);
+          return value;
+        }) as unknown as typeof made;
+      }
+      sources.set(made, source);
+      return made;
+    };
+}
+
+/**
  * Calls an exported function of a module and remembers how, so that each worker of a `DataLoader` makes its own by the same
  * call. For data sets that need closures or time to open:
  *

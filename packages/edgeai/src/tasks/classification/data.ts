@@ -8,8 +8,8 @@ import { datasets, type transforms } from '@edgeai/vision';
 import { FailureError, UsageError } from '../../errors.ts';
 import type { ClassificationConfig } from '../../recipes/classification-options.ts';
 import { classMapping } from './class-names.ts';
-import { openFashionMnist } from './fashion-mnist.ts';
 import { ImageList, type LabelledFile } from './image-list.ts';
+import { openFashionMnistInWorkers } from './in-workers.ts';
 import { cachedListing, type Listing } from './listing-cache.ts';
 import type { ClassificationSample } from './mix.ts';
 import { readModelMaker } from './modelmaker.ts';
@@ -28,7 +28,7 @@ export async function openTrainingData(
   config: DataConfig,
   transform: transforms.Transform,
 ): Promise<ClassificationData> {
-  if (config.dataset === 'fashion-mnist') return openFashionMnist(config.dataPath, 'train', transform);
+  if (config.dataset === 'fashion-mnist') return openFashionMnistInWorkers(config.dataPath, 'train', transform);
   const { files, classes } = list(config, 'train', []);
   return new ImageList(files, classes, transform);
 }
@@ -42,7 +42,7 @@ export async function openEvaluationData(
   transform: transforms.Transform,
   modelClasses: readonly string[],
 ): Promise<ClassificationData> {
-  if (config.dataset === 'fashion-mnist') return openFashionMnist(config.dataPath, 'val', transform);
+  if (config.dataset === 'fashion-mnist') return openFashionMnistInWorkers(config.dataPath, 'val', transform);
   const { files, classes } = list(config, 'val', modelClasses);
   const mapping = classMapping(classes, modelClasses, config.dataPath ?? config.dataset);
   if (mapping === null) return new ImageList(files, modelClasses.length > 0 ? modelClasses : classes, transform);

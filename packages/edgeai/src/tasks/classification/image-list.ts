@@ -12,6 +12,7 @@ export interface LabelledFile {
 }
 
 /** Images of a list, as RGB, through a transform. */
+@data.portable(import.meta.url)
 export class ImageList implements data.Dataset<ClassificationSample> {
   readonly files: readonly LabelledFile[];
   readonly classes: readonly string[];

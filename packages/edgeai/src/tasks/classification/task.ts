@@ -7,10 +7,17 @@ import type { ClassificationConfig } from '../../recipes/classification-options.
 import type { EvaluationTask, Placement, StepResult, Task, TaskFacts } from '../../training/task.ts';
 import { buildClassifier, classifierOptions, type TaskLog } from './build-model.ts';
 import { openEvaluationData, openTrainingData } from './data.ts';
+import {
+  collateInWorkers,
+  evaluationTransformInWorkers,
+  loaderOptions,
+  trainCollateInWorkers,
+  trainTransformInWorkers,
+} from './in-workers.ts';
 import { ClassificationMeter } from './meter.ts';
-import { type ClassificationBatch, type ClassificationSample, collate, trainCollate } from './mix.ts';
+import { type ClassificationBatch, type ClassificationSample, collate } from './mix.ts';
 import { RepeatedAugmentationSampler } from './repeated-augmentation.ts';
-import { evaluationTransform, preprocessingOf, trainTransform } from './transforms.ts';
+import { preprocessingOf } from './transforms.ts';
 
 type Batches = data.DataLoader<ClassificationSample, ClassificationBatch>;
 
@@ -20,8 +27,8 @@ export async function openClassification(
   log: TaskLog,
 ): Promise<Task<ClassificationBatch, Tensor>> {
   const preprocessing = preprocessingOf(config);
-  const train = await openTrainingData(config, trainTransform(config));
-  const evaluation = await openEvaluationData(config, evaluationTransform(preprocessing), train.classes);
+  const train = await openTrainingData(config, trainTransformInWorkers(config));
+  const evaluation = await openEvaluationData(config, evaluationTransformInWorkers(preprocessing), train.classes);
   const { classes } = train;
   log.info(`data: ${train.length} images to train, ${evaluation.length} to evaluate, ${classes.length} classes`);
   const options = classifierOptions(config, classes);
@@ -45,9 +52,9 @@ export async function openClassification(
     ? new RepeatedAugmentationSampler(train, { repetitions: config.raReps, seed: config.seed })
     : undefined;
   const training = new data.DataLoader(train, {
-    batchSize: config.batchSize,
+    ...loaderOptions(config),
     ...(sampler === undefined ? { shuffle: true } : { sampler }),
-    collateFn: trainCollate(config, options.numClasses),
+    collateFn: trainCollateInWorkers(config, options.numClasses),
   });
   return new ClassificationTask({ model, facts, training, evaluation, sampler, config });
 }
@@ -58,7 +65,8 @@ export async function openForEvaluation(
   log: TaskLog,
   modelClasses: readonly string[],
 ): Promise<{ task: EvaluationTask<ClassificationBatch, Tensor>; classes: readonly string[]; numClasses: number }> {
-  const evaluation = await openEvaluationData(config, evaluationTransform(preprocessingOf(config)), modelClasses);
+  const transform = evaluationTransformInWorkers(preprocessingOf(config));
+  const evaluation = await openEvaluationData(config, transform, modelClasses);
   const options = classifierOptions(config, evaluation.classes);
   const model = await buildClassifier(config, options, { exact: true, log });
   if (config.weights === null) log.warn('no --weights: these are the figures of an untrained network');
@@ -78,11 +86,11 @@ class Classifier implements EvaluationTask<ClassificationBatch, Tensor> {
   constructor(
     model: nn.AnyModule,
     evaluation: data.Dataset<ClassificationSample>,
-    { batchSize, labelSmoothing }: Pick<ClassificationConfig, 'batchSize' | 'labelSmoothing'>,
+    config: Pick<ClassificationConfig, 'workers' | 'device' | 'batchSize' | 'labelSmoothing'>,
   ) {
     this.model = model;
-    this.evaluation = new data.DataLoader(evaluation, { batchSize, collateFn: collate });
-    this.#loss = new nn.CrossEntropyLoss({ labelSmoothing });
+    this.evaluation = new data.DataLoader(evaluation, { ...loaderOptions(config), collateFn: collateInWorkers });
+    this.#loss = new nn.CrossEntropyLoss({ labelSmoothing: config.labelSmoothing });
   }
 
   sizeOf([images]: ClassificationBatch): number {
