@@ -105,10 +105,13 @@ function decompressed(path: string, compression: Compression | undefined): Reada
   }
 }
 
-async function* unxz(raw: Readable): AsyncGenerator<Uint8Array> {
-  const { default: xz } = await import('xz-decompress');
-  const stream = new xz.XzReadableStream(Readable.toWeb(raw) as unknown as ReadableStream<Uint8Array>);
-  yield* stream as unknown as WebStream<Uint8Array>;
+async function* unxz(raw: Readable): AsyncGenerator<Buffer> {
+  const loaded = await import('xz-decompress');
+  // A CommonJS module: Node puts what it exports under `default`, other loaders beside it.
+  const { XzReadableStream } = loaded.default ?? loaded;
+  const stream = new XzReadableStream(Readable.toWeb(raw) as unknown as ReadableStream<Uint8Array>);
+  // The library reuses its memory.
+  for await (const piece of stream as unknown as WebStream<Uint8Array>) yield Buffer.from(piece);
 }
 
 /** Where an entry goes. @throws {ArchiveError} for one that leads out of the folder */

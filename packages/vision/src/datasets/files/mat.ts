@@ -51,6 +51,7 @@ export type MatValue = MatArray | MatSparse | MatStruct | MatCell | MatText;
 const HEADER = 128;
 const COMPRESSED = 15;
 const MATRIX = 14;
+const UTF8 = 16;
 
 /** How the numbers of each type of element are stored: bytes each, and how to view them. */
 const NUMBERS: Readonly<Record<number, { size: number; view: (bytes: ArrayBuffer) => MatArray['data'] }>> = {
@@ -156,7 +157,7 @@ function readMatrix(bytes: Buffer, path: string | undefined): { name: string; va
   }
   switch (kind) {
     case TEXT:
-      return { name, value: { kind: 'text', rows: textRows(numbers(bytes, next(), path), shape) } };
+      return { name, value: { kind: 'text', rows: textRows(characters(bytes, next(), path), shape) } };
     case CELL:
       return { name, value: { kind: 'cell', shape, items: matrices(count) } };
     case SPARSE: {
@@ -191,7 +192,14 @@ function numbers(bytes: Buffer, { type, start, length }: Element, path: string |
   return known.view(Uint8Array.from(bytes.subarray(start, start + whole)).buffer);
 }
 
-function textRows(codes: MatArray['data'], shape: readonly number[]): string[] {
+/** The code units of a text, column after column. */
+function characters(bytes: Buffer, element: Element, path: string | undefined): ArrayLike<number> {
+  if (element.type !== UTF8) return numbers(bytes, element, path);
+  const text = bytes.toString('utf8', element.start, element.start + element.length);
+  return Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
+}
+
+function textRows(codes: ArrayLike<number>, shape: readonly number[]): string[] {
   const [rows = 0, columns = 0] = shape;
   return Array.from({ length: rows }, (_, row) =>
     String.fromCharCode(...Array.from({ length: columns }, (_, column) => codes[column * rows + row] ?? 32)),
