@@ -2,23 +2,23 @@
 
 import { type DecodedImage, luma } from '../io/decoded-image.ts';
 
-/** `Image.blend(from, image, factor)` with `from(i)` the byte at i: in float32, cut to bytes. */
-function blend(image: DecodedImage, factor: number, from: (i: number) => number): DecodedImage {
-  const { data } = image;
-  const alpha = Math.fround(factor);
-  if (alpha === 1) return { ...image, data: data.slice() };
-  const target = new Uint8Array(data.length);
-  for (let i = 0; i < data.length; i++) {
-    const start = from(i);
-    const value = Math.fround(start + Math.fround(alpha * ((data[i] as number) - start)));
-    target[i] = value <= 0 ? 0 : value >= 255 ? 255 : value;
-  }
-  return { ...image, data: target };
+const { fround } = Math;
+
+/** One byte of `Image.blend`: from `start` towards `byte` or past it, in float32. Stores into bytes limit and cut it. */
+function mixed(start: number, byte: number, alpha: number): number {
+  const value = fround(start + fround(alpha * (byte - start)));
+  return value <= 0 ? 0 : value >= 255 ? 255 : value;
+}
+
+/** A blend with the same start for all bytes, as a table. */
+function blendConstant(image: DecodedImage, factor: number, start: number): DecodedImage {
+  const alpha = fround(factor);
+  return pillowPoint(image, [byteTable((byte) => mixed(start, byte, alpha))]);
 }
 
 /** `ImageEnhance.Brightness`: away from black. */
 export function pillowBrightness(image: DecodedImage, factor: number): DecodedImage {
-  return blend(image, factor, () => 0);
+  return blendConstant(image, factor, 0);
 }
 
 /** `ImageEnhance.Contrast`: away from the mean grey. */
@@ -27,105 +27,136 @@ export function pillowContrast(image: DecodedImage, factor: number): DecodedImag
   let sum = 0;
   if (channels < 3) for (let i = 0; i < data.length; i += channels) sum += data[i] as number;
   else for (let i = 0; i < data.length; i += channels) sum += grey(data, i);
-  const mean = Math.trunc(sum / (data.length / channels) + 0.5);
-  return blend(image, factor, () => mean);
+  return blendConstant(image, factor, Math.trunc(sum / (data.length / channels) + 0.5));
 }
 
 /** `ImageEnhance.Color`: away from the grey version of each pixel. */
 export function pillowSaturation(image: DecodedImage, factor: number): DecodedImage {
   const { data, channels } = image;
   if (channels < 3) return { ...image, data: data.slice() };
-  return blend(image, factor, (i) => grey(data, i - (i % channels)));
+  const alpha = fround(factor);
+  const target = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i += channels) {
+    const start = grey(data, i);
+    for (let k = i; k < i + channels; k++) target[k] = mixed(start, data[k] as number, alpha);
+  }
+  return { ...image, data: target };
 }
 
 /** `ImageEnhance.Sharpness`: away from the smoothed image. */
 export function pillowSharpness(image: DecodedImage, factor: number): DecodedImage {
-  const smooth = pillowSmooth(image).data;
-  return blend(image, factor, (i) => smooth[i] as number);
+  const { data } = image;
+  const smooth = pillowSmooth(image);
+  const target = smooth.data;
+  const alpha = fround(factor);
+  for (let i = 0; i < data.length; i++) target[i] = mixed(target[i] as number, data[i] as number, alpha);
+  return smooth;
 }
 
 function grey(data: Uint8Array, i: number): number {
   return luma(data[i] as number, data[i + 1] as number, data[i + 2] as number);
 }
 
-const CORNER = Math.fround(1 / 13);
-const MIDDLE = Math.fround(5 / 13);
+const CORNERS = Float32Array.from({ length: 256 }, (_, byte) => byte * fround(1 / 13));
+const MIDDLES = Float32Array.from({ length: 256 }, (_, byte) => byte * fround(5 / 13));
 
 /** `ImageFilter.SMOOTH`: a 3×3 mean with five times the weight in the middle; the outermost pixels stay. */
 export function pillowSmooth(image: DecodedImage): DecodedImage {
   const { data, height, width, channels } = image;
   const target = data.slice();
   const stride = width * channels;
-  const { fround } = Math;
-  const row = (i: number, middle: number) =>
-    fround(
-      fround(fround((data[i - channels] as number) * CORNER) + fround((data[i] as number) * middle)) +
-        fround((data[i + channels] as number) * CORNER),
-    );
+  // The products are those of a byte with one of two weights; the sums are float32, from left to right and bottom to top.
   for (let y = 1; y < height - 1; y++) {
     for (let i = y * stride + channels; i < (y + 1) * stride - channels; i++) {
-      let sum = fround(0.5 + row(i + stride, CORNER));
-      sum = fround(sum + row(i, MIDDLE));
-      sum = fround(sum + row(i - stride, CORNER));
+      let sum = fround(0.5 + weighted(i + stride, CORNERS));
+      sum = fround(sum + weighted(i, MIDDLES));
+      sum = fround(sum + weighted(i - stride, CORNERS));
       target[i] = sum >= 255 ? 255 : sum;
     }
   }
   return { ...image, data: target };
+
+  function weighted(i: number, middle: Float32Array): number {
+    const left = CORNERS[data[i - channels] as number] as number;
+    const right = CORNERS[data[i + channels] as number] as number;
+    return fround(fround(left + (middle[data[i] as number] as number)) + right);
+  }
 }
 
 /** Turns the hue of an RGB image by `shift` of 256 steps, through Pillow's 8-bit HSV. */
 export function pillowHue(image: DecodedImage, shift: number): DecodedImage {
   const { data } = image;
   const target = new Uint8Array(data.length);
+  const hsv = new Uint8Array(3);
   for (let i = 0; i < data.length; i += 3) {
-    const [h, s, v] = toHsv(data[i] as number, data[i + 1] as number, data[i + 2] as number);
-    const [r, g, b] = fromHsv((h + shift) & 255, s, v);
-    target[i] = r;
-    target[i + 1] = g;
-    target[i + 2] = b;
+    toHsv(data, i, hsv, 0);
+    hsv[0] = (hsv[0] as number) + shift;
+    fromHsv(hsv, 0, target, i);
   }
   return { ...image, data: target };
 }
 
-/** Pillow's HSV of a pixel, each 0 … 255: float32 quotients, cut. */
-export function toHsv(r: number, g: number, b: number): [h: number, s: number, v: number] {
-  const { fround } = Math;
+/** Pillow's HSV of the pixel at `i`, each 0 … 255, into `target` at `o`: float32 quotients, cut. */
+export function toHsv(data: Uint8Array, i: number, target: Uint8Array, o: number): void {
+  const r = data[i] as number;
+  const g = data[i + 1] as number;
+  const b = data[i + 2] as number;
   const most = Math.max(r, g, b);
   const range = most - Math.min(r, g, b);
-  if (range === 0) return [0, 0, most];
+  target[o + 2] = most;
+  if (range === 0) {
+    target[o] = target[o + 1] = 0;
+    return;
+  }
   const rc = fround((most - r) / range);
   const gc = fround((most - g) / range);
   const bc = fround((most - b) / range);
   const sixths = fround(r === most ? bc - gc : g === most ? 2 + rc - bc : 4 + gc - rc);
-  const hue = fround((sixths / 6 + 1) % 1);
-  return [Math.trunc(hue * 255), Math.trunc(fround(range / most) * 255), most];
+  target[o] = fround((sixths / 6 + 1) % 1) * 255;
+  target[o + 1] = fround(range / most) * 255;
 }
 
-/** The RGB of a pixel in Pillow's HSV. */
-export function fromHsv(h: number, s: number, v: number): [r: number, g: number, b: number] {
-  if (s === 0) return [v, v, v];
-  const { fround, floor } = Math;
-  const sixth = floor(fround((h * 6) / 255));
-  const f = fround(fround((h * 6) / 255) - sixth);
+/** The RGB of the pixel in Pillow's HSV at `i`, into `target` at `o`. */
+export function fromHsv(data: Uint8Array, i: number, target: Uint8Array, o: number): void {
+  const s = data[i + 1] as number;
+  const v = data[i + 2] as number;
+  if (s === 0) {
+    target[o] = target[o + 1] = target[o + 2] = v;
+    return;
+  }
+  const sixths = fround(((data[i] as number) * 6) / 255);
+  const sixth = Math.floor(sixths);
+  const f = fround(sixths - sixth);
   const saturation = fround(s / 255);
   // C's round(): halves away from zero.
-  const p = floor(v * (1 - saturation) + 0.5);
-  const q = floor(v * (1 - saturation * f) + 0.5);
-  const t = floor(v * (1 - saturation * (1 - f)) + 0.5);
+  const p = Math.floor(v * (1 - saturation) + 0.5);
+  const q = Math.floor(v * (1 - saturation * f) + 0.5);
+  const t = Math.floor(v * (1 - saturation * (1 - f)) + 0.5);
   switch (sixth % 6) {
     case 0:
-      return [v, t, p];
+      store(target, o, v, t, p);
+      break;
     case 1:
-      return [q, v, p];
+      store(target, o, q, v, p);
+      break;
     case 2:
-      return [p, v, t];
+      store(target, o, p, v, t);
+      break;
     case 3:
-      return [p, q, v];
+      store(target, o, p, q, v);
+      break;
     case 4:
-      return [t, p, v];
+      store(target, o, t, p, v);
+      break;
     default:
-      return [v, p, q];
+      store(target, o, v, p, q);
   }
+}
+
+function store(target: Uint8Array, o: number, r: number, g: number, b: number): void {
+  target[o] = r;
+  target[o + 1] = g;
+  target[o + 2] = b;
 }
 
 /** What each byte becomes, for all channels or one table a channel: `Image.point`. */

@@ -142,6 +142,14 @@ function fitsFixedPoint([a0, a1, a2, a3, a4, a5]: AffineMatrix, height: number, 
   ].every(([x = 0, y = 0]) => Math.abs(x * a0 + y * a1 + a2) < 32768 && Math.abs(x * a3 + y * a4 + a5) < 32768);
 }
 
+function copyPixel(from: Uint8Array, i: number, to: Uint8Array, o: number, channels: number): void {
+  if (channels === 3) {
+    to[o] = from[i] as number;
+    to[o + 1] = from[i + 1] as number;
+    to[o + 2] = from[i + 2] as number;
+  } else for (let c = 0; c < channels; c++) to[o + c] = from[i + c] as number;
+}
+
 const fixed = (value: number) => Math.floor(value * 65536 + 0.5);
 
 function affineNearest(image: DecodedImage, target: DecodedImage, [m0, m1, m2, m3, m4, m5]: AffineMatrix): void {
@@ -157,10 +165,8 @@ function affineNearest(image: DecodedImage, target: DecodedImage, [m0, m1, m2, m
     for (let x = 0; x < target.width; x++, o += channels) {
       const sx = xx >> 16;
       const sy = yy >> 16;
-      if (sx >= 0 && sx < width && sy >= 0 && sy < height) {
-        const i = (sy * width + sx) * channels;
-        for (let c = 0; c < channels; c++) out[o + c] = data[i + c] as number;
-      }
+      if (sx >= 0 && sx < width && sy >= 0 && sy < height)
+        copyPixel(data, (sy * width + sx) * channels, out, o, channels);
       xx += a0;
       yy += a3;
     }
@@ -189,8 +195,7 @@ function scaleNearest(image: DecodedImage, target: DecodedImage, [a0, , a2, , a4
     for (let x = 0; x < target.width; x++, o += channels) {
       const sx = columns[x] as number;
       if (sx < 0 || sx >= width) continue;
-      const i = (sy * width + sx) * channels;
-      for (let c = 0; c < channels; c++) target.data[o + c] = data[i + c] as number;
+      copyPixel(data, (sy * width + sx) * channels, target.data, o, channels);
     }
   }
 }
@@ -234,8 +239,7 @@ function transform(
 }
 
 function nearest({ data, width, channels }: DecodedImage, x: number, y: number, out: Uint8Array, o: number): void {
-  const i = (Math.trunc(y) * width + Math.trunc(x)) * channels;
-  for (let c = 0; c < channels; c++) out[o + c] = data[i + c] as number;
+  copyPixel(data, (Math.trunc(y) * width + Math.trunc(x)) * channels, out, o, channels);
 }
 
 const clamp = (value: number, size: number) => (value < 0 ? 0 : value < size ? value : size - 1);

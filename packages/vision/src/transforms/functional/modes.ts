@@ -26,7 +26,11 @@ const BYTE_MODES = {
   RGBA: ([r, g, b]: Pixel) => [r, g, b, 255],
   CMYK: ([r, g, b]: Pixel) => [255 - r, 255 - g, 255 - b, 0],
   YCbCr: toYCbCr,
-  HSV: ([r, g, b]: Pixel) => toHsv(r, g, b),
+  HSV: (pixel: Pixel) => {
+    const hsv = new Uint8Array(3);
+    toHsv(Uint8Array.from(pixel), 0, hsv, 0);
+    return [...hsv];
+  },
 } as const satisfies Record<string, (pixel: Pixel) => number[]>;
 
 /** Pillow's names: bytes; '1' black and white, 'I' grey in int32, 'F' grey in float32. */

@@ -1,7 +1,7 @@
 /** @file Tables of brightness: invert, posterize, solarize, autocontrast, equalize. */
 
 import { ArgumentError, isFloatingPoint, scope, type Tensor, where } from '@edgeai/torch';
-import { pillowAutocontrast, pillowEqualize } from '../pillow-colour.ts';
+import { byteTable, pillowAutocontrast, pillowEqualize, pillowPoint } from '../pillow-colour.ts';
 import { mapPixels } from '../pixels.ts';
 import { type BackendOptions, chooseBackend } from './backend.ts';
 import { checkColours } from './colour.ts';
@@ -36,6 +36,10 @@ export function solarize(image: Tensor, threshold: number): Tensor {
   checkColours(image);
   if (!(threshold <= maxValue(image.dtype)))
     throw ArgumentError.expected('threshold', `a number of at most ${maxValue(image.dtype)}`, threshold);
+  if (image.dtype === 'uint8' && image.device === 'cpu') {
+    const table = byteTable((byte) => (byte >= threshold ? 255 - byte : byte));
+    return mapPixels(image, (pixels) => pillowPoint(pixels, [table]));
+  }
   return scope(() => where(image.ge(threshold), invert(image), image));
 }
 
