@@ -1,7 +1,17 @@
-/** @file Decodes images: JPEG, PNG, WebP, GIF, TIFF, AVIF through sharp, bitmaps and portable pixmaps by hand. */
+/** @file Decodes images: JPEG by libjpeg; PNG, WebP, GIF, TIFF, AVIF and unusual JPEGs through sharp, bitmaps and portable pixmaps by hand. */
 
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { ArgumentError, fromTypedArray, scope, type Tensor } from '@edgeai/torch';
+import { isMainThread } from 'node:worker_threads';
+import {
+  ArgumentError,
+  decodeJpeg,
+  decodeJpegInBackground,
+  decodesJpeg,
+  fromTypedArray,
+  scope,
+  type Tensor,
+} from '@edgeai/torch';
 import type { Sharp, SharpOptions } from 'sharp';
 import { decodeBmp, isBmp } from './bmp.ts';
 import { checkMode, type DecodedImage, type ImageReadMode, imageToTensor, toMode } from './decoded-image.ts';
@@ -92,7 +102,7 @@ export async function readPngSamples(path: string): Promise<Tensor> {
 async function loadBytes(path: string): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = isMainThread ? await readFile(path) : readFileSync(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new ImageReadError('IMAGE_NOT_FOUND', path, `${path}: there is no such file`, error);
@@ -117,10 +127,22 @@ export async function decodePixels(
     if (isPnm(bytes)) return toMode(decodePnm(bytes), mode);
     if (isBmp(bytes)) return toMode(decodeBmp(bytes), mode);
     if (mode === 'UNCHANGED' && pngHeader(bytes)?.isPalette === true) return await paletteIndices(bytes);
-    return await decodeWithSharp(bytes, mode, options.applyExifOrientation ?? false);
+    const orient = options.applyExifOrientation ?? false;
+    const plain = orient ? undefined : await decodePlainJpeg(bytes, mode === 'RGB');
+    return plain === undefined ? await decodeWithSharp(bytes, mode, orient) : toMode(plain, mode);
   } catch (error) {
     throw ImageReadError.unreadable(path, reasonOf(error), error);
   }
+}
+
+/** By libjpeg itself, which is faster; undefined for other formats, unusual or damaged files, and where it is not there. */
+function decodePlainJpeg(
+  bytes: Uint8Array,
+  rgb: boolean,
+): undefined | DecodedImage | Promise<DecodedImage | undefined> {
+  if (!decodesJpeg || bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined;
+  // A worker thread has nothing else to do; the main thread has.
+  return isMainThread ? decodeJpegInBackground(bytes, rgb) : decodeJpeg(bytes, rgb);
 }
 
 async function decodeWithSharp(bytes: Uint8Array, mode: ImageReadMode, orient: boolean): Promise<DecodedImage> {

@@ -1,5 +1,6 @@
 /** @file Loads sharp when an image is first decoded or encoded: networks alone do not need it. */
 
+import { isMainThread } from 'node:worker_threads';
 import { EdgeAIError } from '@edgeai/torch';
 import type sharp from 'sharp';
 
@@ -8,7 +9,11 @@ let loading: Promise<typeof sharp> | undefined;
 /** @throws {EdgeAIError} (`SHARP_NOT_LOADED`) with sharp's own advice for this platform */
 export function loadSharp(): Promise<typeof sharp> {
   loading ??= import('sharp').then(
-    (module) => module.default,
+    (module) => {
+      // A worker of a loader decodes on one core; the others have work of their own.
+      if (!isMainThread) module.default.concurrency(1);
+      return module.default;
+    },
     (error: unknown) => {
       loading = undefined;
       const reason = error instanceof Error ? error.message : String(error);

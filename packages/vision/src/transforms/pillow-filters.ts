@@ -1,5 +1,7 @@
 /** @file The filters of Pillow's resize, and their integer coefficient tables. */
 
+import type { ResizeTable } from '@edgeai/torch';
+
 /** Ways to compute pixels of the new size. The last three exist for uint8 images only. */
 export type Interpolation = 'nearest' | 'nearest-exact' | 'bilinear' | 'bicubic' | 'box' | 'hamming' | 'lanczos';
 
@@ -28,17 +30,6 @@ export type Filter = Exclude<Interpolation, 'nearest' | 'nearest-exact'>;
 
 /** Fraction bits of a coefficient: a byte times it must fit into 32 bits with room for overshoot. */
 export const PRECISION_BITS = 32 - 8 - 2;
-
-/** Which source pixels make each target pixel, and with which weights. */
-export interface Coefficients {
-  /** First source pixel of each target pixel. */
-  readonly starts: Int32Array;
-  /** Number of source pixels of each target pixel. */
-  readonly counts: Int32Array;
-  /** `stride` weights a target pixel, scaled by 2^PRECISION_BITS. */
-  readonly weights: Int32Array;
-  readonly stride: number;
-}
 
 interface Kernel {
   /** Reach to either side, in source pixels at scale 1. */
@@ -74,7 +65,7 @@ const KERNELS: Record<Filter, Kernel> = {
 };
 
 /** The table for one axis. When shrinking, the filter is widened by the scale: that is the antialiasing. */
-export function coefficients(inSize: number, outSize: number, filter: Filter): Coefficients {
+export function coefficients(inSize: number, outSize: number, filter: Filter): ResizeTable {
   const { support, at } = KERNELS[filter];
   const scale = inSize / outSize;
   const filterScale = Math.max(scale, 1);

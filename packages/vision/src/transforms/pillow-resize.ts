@@ -3,146 +3,79 @@
  * bytes in between. Published accuracies were measured with it, so evaluation resizes with it too.
  */
 
-import type { DecodedImage } from '../io/decoded-image.ts';
-import { type Coefficients, coefficients, type Interpolation, PRECISION_BITS } from './pillow-filters.ts';
+import { type ResizeTable, resizeBytes, type Tensor } from '@edgeai/torch';
+import { type DecodedImage, imageToTensor } from '../io/decoded-image.ts';
+import { coefficients, type Interpolation } from './pillow-filters.ts';
+import { withPixels } from './pixels.ts';
 
-const HALF = 1 << (PRECISION_BITS - 1);
+/** A rectangle inside an image. */
+export type Rectangle = readonly [top: number, left: number, height: number, width: number];
 
-/** The image at another size. Channels are resized independently (alpha is not premultiplied). */
+/**
+ * A part of a uint8 image [channels, height, width], resized. Channels are resized independently (alpha is not premultiplied).
+ *
+ * @param region what to resize, inside the image; pixels beyond its borders have no influence
+ * @param size [height, width] to resize it to
+ * @param window the part of the result that is wanted; default: all of it
+ */
 export function pillowResize(
-  image: DecodedImage,
-  height: number,
-  width: number,
+  image: Tensor,
+  region: Rectangle,
+  size: readonly [height: number, width: number],
   interpolation: Interpolation,
-): DecodedImage {
-  if (interpolation === 'nearest' || interpolation === 'nearest-exact') return nearest(image, height, width);
-  let current = image;
-  if (width !== current.width) current = horizontal(current, width, coefficients(current.width, width, interpolation));
-  if (height !== current.height)
-    current = vertical(current, height, coefficients(current.height, height, interpolation));
-  return current;
+  window: Rectangle = [0, 0, ...size],
+): Tensor {
+  if (interpolation === 'nearest' || interpolation === 'nearest-exact') return nearest(image, region, size, window);
+  const [top, left, height, width] = region;
+  const [y, x, windowHeight, windowWidth] = window;
+  const horizontal = size[1] === width ? null : cut(coefficients(width, size[1], interpolation), x, windowWidth);
+  const vertical = size[0] === height ? null : cut(coefficients(height, size[0], interpolation), y, windowHeight);
+  const [firstRow, rows] = vertical === null ? [y, windowHeight] : reach(vertical);
+  const [firstColumn, columns] = horizontal === null ? [x, windowWidth] : reach(horizontal);
+  return resizeBytes(image, [top + firstRow, left + firstColumn, rows, columns], [windowHeight, windowWidth], {
+    horizontal: horizontal && shift(horizontal, firstColumn),
+    vertical: vertical && shift(vertical, firstRow),
+  });
 }
 
-function horizontal(image: DecodedImage, width: number, table: Coefficients): DecodedImage {
-  const { height, channels } = image;
-  // Stores clamp to 0 … 255, which filters with negative weights need.
-  const data = new Uint8ClampedArray(height * width * channels);
-  if (channels === 3) horizontal3(image, data, width, table);
-  else if (channels === 1) horizontal1(image, data, width, table);
-  else horizontalAny(image, data, width, table);
-  return { data: new Uint8Array(data.buffer), height, width, channels };
+/** The rows of a table for `count` targets from `first` on. */
+function cut({ starts, counts, weights, stride }: ResizeTable, first: number, count: number): ResizeTable {
+  return {
+    starts: starts.subarray(first, first + count),
+    counts: counts.subarray(first, first + count),
+    weights: weights.subarray(first * stride, (first + count) * stride),
+    stride,
+  };
 }
 
-function horizontal3(image: DecodedImage, target: Uint8ClampedArray, width: number, table: Coefficients): void {
-  const { data, height } = image;
-  const { starts, counts, weights, stride } = table;
-  let o = 0;
-  for (let y = 0; y < height; y++) {
-    const row = y * image.width * 3;
-    for (let x = 0; x < width; x++) {
-      let i = row + (starts[x] as number) * 3;
-      let k = x * stride;
-      const end = k + (counts[x] as number);
-      let r = HALF;
-      let g = HALF;
-      let b = HALF;
-      for (; k < end; k++, i += 3) {
-        const w = weights[k] as number;
-        r = (r + Math.imul(data[i] as number, w)) | 0;
-        g = (g + Math.imul(data[i + 1] as number, w)) | 0;
-        b = (b + Math.imul(data[i + 2] as number, w)) | 0;
-      }
-      target[o] = r >> PRECISION_BITS;
-      target[o + 1] = g >> PRECISION_BITS;
-      target[o + 2] = b >> PRECISION_BITS;
-      o += 3;
-    }
-  }
+/** The source pixels that a table refers to: the first and how many. Targets in ascending order have ascending sources. */
+function reach({ starts, counts }: ResizeTable): [first: number, count: number] {
+  const last = starts.length - 1;
+  const first = starts[0] ?? 0;
+  return [first, (starts[last] ?? 0) + (counts[last] ?? 0) - first];
 }
 
-function horizontal1(image: DecodedImage, target: Uint8ClampedArray, width: number, table: Coefficients): void {
-  const { data, height } = image;
-  const { starts, counts, weights, stride } = table;
-  let o = 0;
-  for (let y = 0; y < height; y++) {
-    const row = y * image.width;
-    for (let x = 0; x < width; x++) {
-      let i = row + (starts[x] as number);
-      let k = x * stride;
-      const end = k + (counts[x] as number);
-      let sum = HALF;
-      for (; k < end; k++, i++) sum = (sum + Math.imul(data[i] as number, weights[k] as number)) | 0;
-      target[o++] = sum >> PRECISION_BITS;
-    }
-  }
+function shift(table: ResizeTable, offset: number): ResizeTable {
+  return offset === 0 ? table : { ...table, starts: table.starts.map((start) => start - offset) };
 }
 
-function horizontalAny(image: DecodedImage, target: Uint8ClampedArray, width: number, table: Coefficients): void {
-  const { data, height, channels } = image;
-  const { starts, counts, weights, stride } = table;
-  let o = 0;
-  for (let y = 0; y < height; y++) {
-    const row = y * image.width * channels;
-    for (let x = 0; x < width; x++) {
-      for (let c = 0; c < channels; c++) {
-        let i = row + (starts[x] as number) * channels + c;
-        let k = x * stride;
-        const end = k + (counts[x] as number);
-        let sum = HALF;
-        for (; k < end; k++, i += channels) sum = (sum + Math.imul(data[i] as number, weights[k] as number)) | 0;
-        target[o++] = sum >> PRECISION_BITS;
+function nearest(image: Tensor, region: Rectangle, size: readonly [number, number], window: Rectangle): Tensor {
+  const [top, left, height, width] = region;
+  const [y, x, windowHeight, windowWidth] = window;
+  return withPixels(image, ({ data: source, width: rowLength, channels }): Tensor => {
+    const rows = nearestIndices(height, size[0]).subarray(y, y + windowHeight);
+    const columns = nearestIndices(width, size[1]).subarray(x, x + windowWidth);
+    const data = new Uint8Array(windowHeight * windowWidth * channels);
+    let o = 0;
+    for (const row of rows) {
+      for (const column of columns) {
+        const i = ((top + row) * rowLength + left + column) * channels;
+        for (let c = 0; c < channels; c++) data[o++] = source[i + c] as number;
       }
     }
-  }
-}
-
-/** Row by row: neighbours in memory get the same weight, whatever channel they are. */
-function vertical(image: DecodedImage, height: number, table: Coefficients): DecodedImage {
-  const { data, width, channels } = image;
-  const { starts, counts, weights, stride } = table;
-  const length = width * channels;
-  const target = new Uint8ClampedArray(height * length);
-  const sums = new Int32Array(length);
-  for (let y = 0; y < height; y++) {
-    const first = starts[y] as number;
-    const count = counts[y] as number;
-    sums.fill(HALF);
-    let k = 0;
-    // Two rows at a time halve the traffic on `sums`.
-    for (; k + 1 < count; k += 2) {
-      const w0 = weights[y * stride + k] as number;
-      const w1 = weights[y * stride + k + 1] as number;
-      const i = (first + k) * length;
-      const j = i + length;
-      for (let x = 0; x < length; x++) {
-        sums[x] =
-          ((sums[x] as number) + Math.imul(data[i + x] as number, w0) + Math.imul(data[j + x] as number, w1)) | 0;
-      }
-    }
-    if (k < count) {
-      const w = weights[y * stride + k] as number;
-      const i = (first + k) * length;
-      for (let x = 0; x < length; x++) sums[x] = ((sums[x] as number) + Math.imul(data[i + x] as number, w)) | 0;
-    }
-    const o = y * length;
-    for (let x = 0; x < length; x++) target[o + x] = (sums[x] as number) >> PRECISION_BITS;
-  }
-  return { data: new Uint8Array(target.buffer), height, width, channels };
-}
-
-function nearest(image: DecodedImage, height: number, width: number): DecodedImage {
-  const { channels } = image;
-  const columns = nearestIndices(image.width, width);
-  const rows = nearestIndices(image.height, height);
-  const data = new Uint8Array(height * width * channels);
-  let o = 0;
-  for (const y of rows) {
-    for (const x of columns) {
-      const i = (y * image.width + x) * channels;
-      for (let c = 0; c < channels; c++) data[o++] = image.data[i + c] as number;
-    }
-  }
-  return { data, height, width, channels };
+    const result: DecodedImage = { data, height: windowHeight, width: windowWidth, channels };
+    return imageToTensor(result);
+  });
 }
 
 /** The source pixel under the centre of each target pixel; positions are accumulated, as Pillow does, rounding included. */

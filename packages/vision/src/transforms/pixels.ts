@@ -1,11 +1,11 @@
 /**
- * @file Loops over the pixels of one image in plain TypeScript.
+ * @file Loops over the pixels of one image in this thread alone.
  *
  * libtorch splits the same work among all its threads as soon as an image has 32,768 values. Next to decoders, which keep the
  * cores busy while a batch is prepared, waiting for those threads costs far more than the work itself.
  */
 
-import { fromTypedArray, scope, stack, type Tensor } from '@edgeai/torch';
+import { bytesToFloats, fromTypedArray, scope, stack, type Tensor } from '@edgeai/torch';
 import { type DecodedImage, imageToTensor, tensorToImage } from '../io/decoded-image.ts';
 
 /** libtorch's grain size: below it, its operators stay in one thread and are the faster choice. */
@@ -45,39 +45,6 @@ export function mapPixels(image: Tensor, fn: (pixels: DecodedImage) => DecodedIm
   });
 }
 
-/** A rectangle that lies inside the image, copied. */
-export function cropPixels(
-  image: DecodedImage,
-  top: number,
-  left: number,
-  height: number,
-  width: number,
-): DecodedImage {
-  const { data, channels } = image;
-  const length = width * channels;
-  const target = new Uint8Array(height * length);
-  for (let y = 0; y < height; y++) {
-    const start = ((top + y) * image.width + left) * channels;
-    target.set(data.subarray(start, start + length), y * length);
-  }
-  return { data: target, height, width, channels };
-}
-
-/** Mirrored left to right. */
-export function mirror(image: Tensor): Tensor {
-  return withPixels(image, ({ data, height, width, channels }) => {
-    const target = new Uint8Array(data.length);
-    for (let y = 0; y < height; y++) {
-      let i = y * width * channels;
-      let o = i + (width - 1) * channels;
-      for (let x = 0; x < width; x++, o -= channels) {
-        for (let c = 0; c < channels; c++) target[o + c] = data[i++] as number;
-      }
-    }
-    return imageToTensor({ data: target, height, width, channels });
-  });
-}
-
 /** What each byte becomes, in float32 arithmetic: byte / 255, then (value − mean) / std where these are given. */
 function table(mean: number | undefined, std: number | undefined): Float32Array {
   return Float32Array.from({ length: 256 }, (_, byte) => {
@@ -87,22 +54,28 @@ function table(mean: number | undefined, std: number | undefined): Float32Array 
   });
 }
 
-const PLAIN = table(undefined, undefined);
+const tables = new Map<string, Float32Array>();
+
+/** One table a channel, one behind the other. */
+function tablesFor(channels: number, mean?: readonly number[], std?: readonly number[]): Float32Array {
+  const key = `${channels} ${mean} ${std}`;
+  let found = tables.get(key);
+  if (found === undefined) {
+    found = new Float32Array(channels * 256);
+    for (let c = 0; c < channels; c++) found.set(table(mean?.[c] ?? mean?.[0], std?.[c] ?? std?.[0]), c * 256);
+    // A program has a few normalisations, but may try many.
+    if (tables.size >= 16) tables.clear();
+    tables.set(key, found);
+  }
+  return found;
+}
 
 /**
- * Bytes to a float32 tensor [channels, height, width] in 0 … 1, or normalised with one mean and deviation a channel. The
- * results are those of libtorch's division and subtraction, bit for bit.
+ * A uint8 image [channels, height, width] as float32 in 0 … 1, or normalised with one mean and deviation a channel. The results
+ * are those of libtorch's division and subtraction, bit for bit.
  */
-export function pixelsToTensor(image: DecodedImage, mean?: readonly number[], std?: readonly number[]): Tensor {
-  const { data, height, width, channels } = image;
-  const area = height * width;
-  const target = floats(area * channels);
-  for (let c = 0; c < channels; c++) {
-    const values = mean === undefined || std === undefined ? PLAIN : table(mean[c] ?? mean[0], std[c] ?? std[0]);
-    let o = c * area;
-    for (let i = c; i < data.length; i += channels) target[o++] = values[data[i] as number] as number;
-  }
-  return fromTypedArray(target, [channels, height, width]);
+export function pixelsToFloats(image: Tensor, mean?: readonly number[], std?: readonly number[]): Tensor {
+  return bytesToFloats(image, tablesFor(image.size(0), mean, std));
 }
 
 /** True for a single contiguous float32 image that libtorch would split among threads. */

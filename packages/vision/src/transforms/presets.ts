@@ -1,13 +1,13 @@
 /** @file The preprocessing that weights were evaluated with, as one transform. */
 
-import { isFloatingPoint, nn, type Tensor } from '@edgeai/torch';
+import { isFloatingPoint, nn, scope, type Tensor } from '@edgeai/torch';
 import type { Backend } from './functional/backend.ts';
 import { centerCrop } from './functional/geometry.ts';
 import { resize } from './functional/resize.ts';
 import { convertImageDtype, normalize } from './functional/values.ts';
 import type { Interpolation } from './pillow-filters.ts';
 import { pillowResize } from './pillow-resize.ts';
-import { cropPixels, isLargeByteImage, pixelsToTensor, withPixels } from './pixels.ts';
+import { isLargeByteImage, pixelsToFloats } from './pixels.ts';
 import { getDimensions, pairOf, resizedSize, roundHalfEven, type Size } from './size.ts';
 
 /** Mean of ImageNet's training images, in 0 … 1. */
@@ -68,7 +68,7 @@ export class ImageClassification extends nn.Module<[Tensor], Tensor> {
     return normalize(converted, this.mean, this.std);
   }
 
-  /** All steps on plain bytes, for the usual case: a large image, Pillow's arithmetic, a crop that fits. */
+  /** All steps on bytes, for the usual case: a large image, Pillow's arithmetic, a crop that fits. */
   #forwardPixels(image: Tensor): Tensor | undefined {
     if (!isLargeByteImage(image) || this.antialias === false || this.backend === 'tensor') return undefined;
     const { channels, height, width } = getDimensions(image);
@@ -78,11 +78,15 @@ export class ImageClassification extends nn.Module<[Tensor], Tensor> {
       return undefined;
     // Left to normalize(), which says what is wrong.
     if (this.std.some((value) => Math.fround(value) === 0)) return undefined;
-    return withPixels(image, (pixels) => {
-      const resized = pillowResize(pixels, h, w, this.interpolation);
-      const [top, left] = [roundHalfEven((h - cropHeight) / 2), roundHalfEven((w - cropWidth) / 2)];
-      return pixelsToTensor(cropPixels(resized, top, left, cropHeight, cropWidth), this.mean, this.std);
-    });
+    const [top, left] = [roundHalfEven((h - cropHeight) / 2), roundHalfEven((w - cropWidth) / 2)];
+    const window = [top, left, cropHeight, cropWidth] as const;
+    return scope(() =>
+      pixelsToFloats(
+        pillowResize(image, [0, 0, height, width], [h, w], this.interpolation, window),
+        this.mean,
+        this.std,
+      ),
+    );
   }
 
   override extraRepr(): string {

@@ -1,7 +1,17 @@
 /** @file Crops, flips, padding: where the pixels of an image go. All work on uint8 and float images and batches of them. */
 
-import { ArgumentError, cat, full, pad as padConstant, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
-import { isLargeByteImage, mirror } from '../pixels.ts';
+import {
+  ArgumentError,
+  cat,
+  full,
+  mirrorBytes,
+  pad as padConstant,
+  scope,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@edgeai/torch';
+import { isLargeByteImage } from '../pixels.ts';
 import { getDimensions, type Padding, pairOf, roundHalfEven, type Size, sidesOf } from '../size.ts';
 
 export type PaddingMode = 'constant' | 'edge' | 'reflect' | 'symmetric';
@@ -15,7 +25,7 @@ export interface PadOptions {
 
 /** Mirrored left to right. */
 export function hflip(image: Tensor): Tensor {
-  return isLargeByteImage(image) ? mirror(image) : image.flip([-1]);
+  return isLargeByteImage(image) ? mirrorBytes(image) : image.flip([-1]);
 }
 
 /** Upside down. */

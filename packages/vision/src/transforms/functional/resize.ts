@@ -4,15 +4,14 @@ import {
   ArgumentError,
   ops,
   scope,
+  stack,
   type Tensor,
   upsampleBicubic2d,
   upsampleBilinear2d,
   upsampleNearest2d,
 } from '@edgeai/torch';
-import { imageToTensor } from '../../io/decoded-image.ts';
 import { type Interpolation, interpolations } from '../pillow-filters.ts';
 import { pillowResize } from '../pillow-resize.ts';
-import { cropPixels, mapPixels, withPixels } from '../pixels.ts';
 import { getDimensions, resizedSize, type Size } from '../size.ts';
 import { type Backend, chooseBackend } from './backend.ts';
 import { crop } from './geometry.ts';
@@ -42,7 +41,7 @@ export function resize(image: Tensor, size: Size, options: ResizeOptions = {}): 
   const [newHeight, newWidth] = resizedSize(height, width, size, options.maxSize);
   if (newHeight === height && newWidth === width) return image;
   return chooseResizer(image, options) === 'pil'
-    ? mapPixels(image, (pixels) => pillowResize(pixels, newHeight, newWidth, interpolation))
+    ? resizeImages(image, [newHeight, newWidth], interpolation)
     : resizeTensor(image, newHeight, newWidth, interpolation, options.antialias ?? true);
 }
 
@@ -68,11 +67,18 @@ export function resizedCrop(
     interpolations.includes(interpolation) &&
     chooseResizer(image, options) === 'pil'
   ) {
-    return withPixels(image, (pixels) =>
-      imageToTensor(pillowResize(cropPixels(pixels, top, left, height, width), ...target, interpolation)),
-    );
+    return pillowResize(image, [top, left, height, width], target, interpolation);
   }
   return scope(() => resize(crop(image, top, left, height, width), size, options));
+}
+
+/** Each image of a uint8 tensor [height, width], [channels, height, width] or […, channels, height, width]. */
+function resizeImages(image: Tensor, size: readonly [number, number], interpolation: Interpolation): Tensor {
+  return scope(() => {
+    if (image.ndim === 3) return pillowResize(image, [0, 0, image.size(1), image.size(2)], size, interpolation);
+    if (image.ndim === 2) return resizeImages(image.unsqueeze(0), size, interpolation).squeeze(0);
+    return stack([...image].map((one) => resizeImages(one, size, interpolation)));
+  });
 }
 
 function chooseResizer(image: Tensor, { backend, antialias }: ResizeOptions): Backend {

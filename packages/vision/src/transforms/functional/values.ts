@@ -1,8 +1,8 @@
 /** @file What the values of pixels become: conversion between element types, normalisation, grey. */
 
-import { ArgumentError, type DType, isFloatingPoint, scope, type Tensor, tensor } from '@edgeai/torch';
+import { ArgumentError, type DType, getNumThreads, isFloatingPoint, scope, type Tensor, tensor } from '@edgeai/torch';
 import { type DecodedImage, imageToTensor, tensorToImage } from '../../io/decoded-image.ts';
-import { isLargeByteImage, isLargeFloatImage, normalizeFloats, pixelsToTensor, withPixels } from '../pixels.ts';
+import { isLargeByteImage, isLargeFloatImage, normalizeFloats, pixelsToFloats } from '../pixels.ts';
 import { getDimensions } from '../size.ts';
 import { type Backend, type BackendOptions, chooseBackend } from './backend.ts';
 
@@ -27,7 +27,7 @@ export function maxValue(dtype: DType): number {
 export function convertImageDtype(image: Tensor, dtype: DType = 'float32'): Tensor {
   const from = image.dtype;
   if (from === dtype) return image;
-  if (dtype === 'float32' && isLargeByteImage(image)) return withPixels(image, (pixels) => pixelsToTensor(pixels));
+  if (dtype === 'float32' && isLargeByteImage(image)) return pixelsToFloats(image);
   const most = maxValue(dtype);
   return scope(() => {
     if (isFloatingPoint(from)) {
@@ -127,7 +127,8 @@ export function normalize(
   }
   if (std.some((value) => Math.fround(value) === 0))
     throw new ArgumentError('std', `Expected values other than 0 for std but received [${std.join(', ')}]`);
-  if (options.inplace !== true && isLargeFloatImage(image)) return normalizeFloats(image, mean, std);
+  if (options.inplace !== true && getNumThreads() > 1 && isLargeFloatImage(image))
+    return normalizeFloats(image, mean, std);
   return scope(() => {
     const column = (values: readonly number[]) => tensor([...values], { dtype, device }).view([-1, 1, 1]);
     const centred = options.inplace === true ? image.sub_(column(mean)) : image.sub(column(mean));
