@@ -26,7 +26,7 @@ export class SegmentationLoss extends nn.Module<[Tensor, Tensor]> {
   constructor(options: SegmentationLossOptions = {}) {
     super();
     const { weight = null, ignoreIndex = 255, normalisation = 'valid', weightProbability = 1 } = options;
-    this.#weight = weight === null ? null : new nn.Buffer(tensor([...weight]));
+    this.#weight = weight === null ? null : new nn.Buffer(tensor([...weight], { dtype: 'float32' }));
     this.#options = { ignoreIndex, normalisation, weightProbability };
   }
 

@@ -276,7 +276,12 @@ class Uncertainty extends TaskWeighting {
   constructor(tasks: number, options: TaskWeightingOptions) {
     super(tasks, 0, options);
     const start = options.factors ?? Array.from({ length: tasks }, () => 1);
-    this.log_variance = new nn.Parameter(tensor(start.map((factor) => -Math.log(factor))));
+    this.log_variance = new nn.Parameter(
+      tensor(
+        start.map((factor) => -Math.log(factor)),
+        { dtype: 'float32' },
+      ),
+    );
   }
 
   override get factors(): number[] {
