@@ -26,6 +26,17 @@ export function getDimensions(image: Tensor): Dimensions {
   return { channels: shape[shape.length - 3] ?? 1, height, width };
 }
 
+/** Number of channels of an image or a batch of images. */
+export function getImageNumChannels(image: Tensor): number {
+  return getDimensions(image).channels;
+}
+
+/** Width, then height. */
+export function getImageSize(image: Tensor): [width: number, height: number] {
+  const { height, width } = getDimensions(image);
+  return [width, height];
+}
+
 /** @returns height and width */
 export function pairOf(size: Size, name = 'size'): [height: number, width: number] {
   const values: readonly number[] = typeof size === 'number' ? [size] : size;

@@ -6,7 +6,7 @@
  * All others give Pillow's numbers anyway.
  */
 
-export { type Dimensions, getDimensions } from '../size.ts';
+export { type Dimensions, getDimensions, getImageNumChannels, getImageSize } from '../size.ts';
 export { type Backend, type BackendOptions, chooseBackend } from './backend.ts';
 export { adjustBrightness, adjustContrast, adjustGamma, adjustHue, adjustSaturation } from './colour.ts';
 export { fiveCrop, tenCrop } from './crops.ts';
