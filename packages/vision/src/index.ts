@@ -1,5 +1,6 @@
 /** @file torchvision for TypeScript: models, operators, transforms, data sets. */
 
+export * as datapoints from './datapoints/index.ts';
 export * as datasets from './datasets/index.ts';
 export { DownloadError, type DownloadOptions, type DownloadProgress, downloadFile } from './download.ts';
 export * as io from './io/index.ts';

@@ -73,6 +73,7 @@ export {
   RandomRotation,
 } from './random-warp.ts';
 export type { Padding, Size } from './size.ts';
+export * as v2 from './v2/index.ts';
 export {
   ConvertImageDtype,
   Grayscale,

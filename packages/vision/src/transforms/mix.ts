@@ -44,45 +44,58 @@ abstract class Mix extends nn.Module<[Tensor, Tensor], MixedBatch> {
     const shares = targets.oneHot(this.numClasses).to(batch.dtype);
     if (drawUnit() >= this.p) return [batch, shares];
     // Pairs by shifting the batch by one: cheaper than shuffling, and as good after a shuffled loader.
-    return [batch, this.#mixTargets(shares, this.mix(batch, batch.roll(1, 0)))];
+    return [batch, mixTargets(shares, this.mix(batch, this.alpha))];
   }
 
-  /** Mixes `other` into `batch`, in place. @returns the share of `batch` in the result */
-  protected abstract mix(batch: Tensor, other: Tensor): number;
-
-  #mixTargets(shares: Tensor, lambda: number): Tensor {
-    const other = shares.roll(1, 0).mul_(1 - lambda);
-    return shares.mul_(lambda).add_(other);
-  }
+  /** Mixes each image's neighbour into it, in place. @returns the share of the image in the result */
+  protected abstract readonly mix: (batch: Tensor, alpha: number) => number;
 
   override extraRepr(): string {
     return `numClasses=${this.numClasses}, p=${this.p}, alpha=${this.alpha}, inplace=${this.inplace}`;
   }
 }
 
+/** @internal Shares of classes, mixed in place as the images were. @param lambda an image's own share */
+export function mixTargets(shares: Tensor, lambda: number): Tensor {
+  const other = shares.roll(1, 0).mul_(1 - lambda);
+  return shares.mul_(lambda).add_(other);
+}
+
+/** @internal Blends each image of a batch with its neighbour, in place. @returns the image's own share */
+export function mixup(batch: Tensor, alpha: number): number {
+  const other = batch.roll(1, 0);
+  const lambda = drawShare(alpha);
+  batch.mul_(lambda).add_(other.mul_(1 - lambda));
+  return lambda;
+}
+
+/** @internal Pastes a rectangle of its neighbour into each image of a batch, in place. @returns the image's own share */
+export function cutmix(batch: Tensor, alpha: number): number {
+  const other = batch.roll(1, 0);
+  const { height, width } = getDimensions(batch);
+  const lambda = drawShare(alpha);
+  const x = drawInteger(0, width);
+  const y = drawInteger(0, height);
+  const half = 0.5 * Math.sqrt(1 - lambda);
+  const [halfWidth, halfHeight] = [Math.trunc(half * width), Math.trunc(half * height)];
+  const [x1, y1] = [Math.max(x - halfWidth, 0), Math.max(y - halfHeight, 0)];
+  const [x2, y2] = [Math.min(x + halfWidth, width), Math.min(y + halfHeight, height)];
+  const area = (images: Tensor) => images.narrow(-2, y1, y2 - y1).narrow(-1, x1, x2 - x1);
+  area(batch).copy_(area(other));
+  return 1 - ((x2 - x1) * (y2 - y1)) / (width * height);
+}
+
 /** Blends each image with its neighbour: `λ a + (1 − λ) b`. ("mixup: Beyond Empirical Risk Minimization", arXiv 1710.09412) */
 export class RandomMixup extends Mix {
-  protected mix(batch: Tensor, other: Tensor): number {
-    const lambda = drawShare(this.alpha);
-    batch.mul_(lambda).add_(other.mul_(1 - lambda));
-    return lambda;
+  protected get mix() {
+    return mixup;
   }
 }
 
 /** Pastes a rectangle of its neighbour into each image. ("CutMix", arXiv 1905.04899) */
 export class RandomCutmix extends Mix {
-  protected mix(batch: Tensor, other: Tensor): number {
-    const { height, width } = getDimensions(batch);
-    const lambda = drawShare(this.alpha);
-    const x = drawInteger(0, width);
-    const y = drawInteger(0, height);
-    const half = 0.5 * Math.sqrt(1 - lambda);
-    const [halfWidth, halfHeight] = [Math.trunc(half * width), Math.trunc(half * height)];
-    const [x1, y1] = [Math.max(x - halfWidth, 0), Math.max(y - halfHeight, 0)];
-    const [x2, y2] = [Math.min(x + halfWidth, width), Math.min(y + halfHeight, height)];
-    const area = (images: Tensor) => images.narrow(-2, y1, y2 - y1).narrow(-1, x1, x2 - x1);
-    area(batch).copy_(area(other));
-    return 1 - ((x2 - x1) * (y2 - y1)) / (width * height);
+  protected get mix() {
+    return cutmix;
   }
 }
 
@@ -94,7 +107,8 @@ function drawShare(alpha: number): number {
   });
 }
 
-function checkBatch(images: Tensor, targets: Tensor): void {
+/** @internal @throws {ArgumentError} for what is no float batch with class indices */
+export function checkBatch(images: Tensor, targets: Tensor): void {
   if (images.ndim !== 4 || !isFloatingPoint(images.dtype)) {
     throw new ArgumentError(
       'images',

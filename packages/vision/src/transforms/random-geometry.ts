@@ -87,20 +87,7 @@ export class RandomResizedCrop extends nn.Module<[Tensor], Tensor> {
   /** Draws the rectangle: up to ten tries, then the largest centred one with a permitted shape. */
   static getParams(image: Tensor, scale: Range, ratio: Range): Region {
     const { height, width } = getDimensions(image);
-    const draws = new AreaDraws(height * width, scale, ratio);
-    for (let attempt = 0; attempt < 10; attempt++) {
-      const { area, aspect } = draws.next();
-      const w = roundHalfEven(Math.sqrt(area * aspect));
-      const h = roundHalfEven(Math.sqrt(area / aspect));
-      if (w <= 0 || w > width || h <= 0 || h > height) continue;
-      const top = drawInteger(0, height - h + 1);
-      return [top, drawInteger(0, width - w + 1), h, w];
-    }
-    const [least, most] = [Math.min(...ratio), Math.max(...ratio)];
-    let [h, w] = [height, width];
-    if (width / height < least) h = roundHalfEven(width / least);
-    else if (width / height > most) w = roundHalfEven(height * most);
-    return [Math.floor((height - h) / 2), Math.floor((width - w) / 2), h, w];
+    return drawRegion([height, width], scale, ratio);
   }
 
   forward(image: Tensor): Tensor {
@@ -146,6 +133,28 @@ export class RandomVerticalFlip extends nn.Module<[Tensor], Tensor> {
   override extraRepr(): string {
     return `p=${this.p}`;
   }
+}
+
+/** @internal Draws a rectangle of an image: up to ten tries, then the largest centred one with a permitted shape. */
+export function drawRegion(
+  [height, width]: readonly [height: number, width: number],
+  scale: Range,
+  ratio: Range,
+): Region {
+  const draws = new AreaDraws(height * width, scale, ratio);
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const { area, aspect } = draws.next();
+    const w = roundHalfEven(Math.sqrt(area * aspect));
+    const h = roundHalfEven(Math.sqrt(area / aspect));
+    if (w <= 0 || w > width || h <= 0 || h > height) continue;
+    const top = drawInteger(0, height - h + 1);
+    return [top, drawInteger(0, width - w + 1), h, w];
+  }
+  const [least, most] = [Math.min(...ratio), Math.max(...ratio)];
+  let [h, w] = [height, width];
+  if (width / height < least) h = roundHalfEven(width / least);
+  else if (width / height > most) w = roundHalfEven(height * most);
+  return [Math.floor((height - h) / 2), Math.floor((width - w) / 2), h, w];
 }
 
 /** @internal Draws areas and shapes: an area uniformly, then a ratio uniformly on a logarithmic scale, in float32. */
