@@ -52,7 +52,7 @@ function inputsOf(label: string): [Tensor, Tensor] {
 
 for (const [name, cases] of Object.entries(recorded.values)) {
   test(`${name} is ${recorded.names[name]}, with its recorded values`, () => {
-    expectNoLeaks(() =>
+    return expectNoLeaks(() =>
       scope(() => {
         for (const [label, expected] of Object.entries(cases)) {
           const loss = makeDenseLoss(name, { sparse: label.endsWith('sparse1') });

@@ -84,7 +84,7 @@ const DEFINITIONS: readonly (readonly [DenseLossDefinition, ...string[]])[] = [
   [pixel('OutlierPercentage', errors.outlier('prediction', 100)), 'outlier_precentage', 'outlier_percentage'],
   [
     {
-      ...element('InterestPtDiffS1D64', errors.charbonnier),
+      ...element('InterestPtDiffS1D64', errors.smoothL1),
       ranges: [
         { from: 0, to: 1, weight: 0.5 },
         { from: 1, to: 65, weight: 0.5 },
