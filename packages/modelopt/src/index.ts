@@ -1,3 +1,4 @@
 /** @file Model optimisation: surgery, quantisation and complexity of networks, each a transformation of a captured graph. */
 
+export * as complexity from './complexity/index.ts';
 export * as quantization from './quantization/index.ts';

@@ -1,11 +1,11 @@
 /** @file `edgeai export`: writes a model as ONNX and proves in onnxruntime that it computes the same. */
 
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 
-import { UsageError } from '../errors.ts';
 import { type CommandContext, print, printJson } from './context.ts';
 import { formatNumber } from './format.ts';
-import { addModelOptions, collect, type ModelFlags, parseModelOptions, wholeNumber } from './model-options.ts';
+import { addInputShape, parseShape } from './input-shape.ts';
+import { addModelOptions, type ModelFlags, parseModelOptions, wholeNumber } from './model-options.ts';
 
 interface ExportFlags extends ModelFlags {
   output: string;
@@ -18,14 +18,7 @@ interface ExportFlags extends ModelFlags {
 
 export function exportCommand(context: CommandContext): Command {
   const command = new Command('export').description('write a model as ONNX, verified with onnxruntime');
-  addModelOptions(command)
-    .requiredOption('--output <file>', 'the ONNX file to write')
-    .addOption(
-      new Option(
-        '--input-shape <sizes>',
-        'sizes of the input, such as 1,3,224,224; repeated for models with several inputs (default: that of the model)',
-      ).argParser(collect),
-    )
+  addInputShape(addModelOptions(command).requiredOption('--output <file>', 'the ONNX file to write'))
     .option('--opset <version>', 'version of the ONNX operators', '17')
     .option('--dynamic-batch', 'leave the batch size open')
     .option('--seed <n>', 'seed of the initial weights, where none are given')
@@ -59,12 +52,4 @@ async function run(flags: ExportFlags, context: CommandContext): Promise<void> {
   if (flags.json === true) return printJson(context, report);
   const check = `onnxruntime agrees to ${formatNumber(report.maxDifference)} on ${report.checkedInputs} inputs`;
   print(context, `${report.path}  ${(report.bytes / 2 ** 20).toFixed(1)} MB, opset ${opset}; ${check}`);
-}
-
-function parseShape(text: string): number[] {
-  const sizes = text.split(/[,x]/).map((part) => Number(part.trim()));
-  if (sizes.length === 0 || sizes.some((size) => !Number.isInteger(size) || size < 1)) {
-    throw new UsageError(`--input-shape: expected sizes such as 1,3,224,224 but received '${text}'`);
-  }
-  return sizes;
 }

@@ -3,7 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 
+import { complexityCommand } from './complexity.ts';
 import { type CommandContext, processContext } from './context.ts';
+import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
@@ -52,7 +54,12 @@ export function buildProgram(context: CommandContext): Command {
     .configureHelp({ showGlobalOptions: false });
   program.commandsGroup('Train:').addCommand(trainCommand(context)).addCommand(evaluateCommand(context));
   program.commandsGroup('Use:').addCommand(predictCommand(context)).addCommand(exportCommand(context));
-  program.commandsGroup('Look up:').addCommand(zooCommand(context)).addCommand(doctorCommand(context));
+  program
+    .commandsGroup('Look up:')
+    .addCommand(dataCommand(context))
+    .addCommand(zooCommand(context))
+    .addCommand(complexityCommand(context))
+    .addCommand(doctorCommand(context));
   program.commandsGroup('More:');
   prepare(program);
   return program;

@@ -1,10 +1,10 @@
 /** @file What can be said about a model by building it: size, work, input, options, state-dict keys. */
 
 import { existsSync } from 'node:fs';
+import { complexity } from '@edgeai/modelopt';
 import { type nn, scope, zeros } from '@edgeai/torch';
 import type { Json } from '../recipes/kinds.ts';
 import { models } from './all-models.ts';
-import { countMacs } from './macs.ts';
 
 /** A published checkpoint. */
 export interface PublishedWeights {
@@ -44,7 +44,7 @@ export function describeModel(name: string, options: Readonly<Record<string, Jso
   try {
     const shapes = info.inputShapes.map((shape) => [...shape]);
     const macs = scope(() =>
-      countMacs(
+      complexity.countMacs(
         model,
         shapes.map((shape) => zeros(shape)),
       ),

@@ -1,4 +1,4 @@
-/** @file Models named on the command line: weights in all spellings, what fits of them, and how much work a network is. */
+/** @file Models named on the command line: weights in all spellings, and what fits of them. */
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,7 +9,6 @@ import { nn, save, type Tensor, zeros } from '@edgeai/torch';
 
 import { UsageError } from '../errors.ts';
 import { loadFitting } from './load-weights.ts';
-import { countMacs } from './macs.ts';
 import { openModel } from './open-model.ts';
 import { readWeights } from './read-weights.ts';
 import { parseWeightsSpec } from './weights-spec.ts';
@@ -30,23 +29,6 @@ test('weights: an entry, a file, an address, or one of each', () => {
   }
   assert.throws(() => parseWeightsSpec('A,B'), UsageError);
   assert.throws(() => parseWeightsSpec('a.pth,b.pth'), /two files: a\.pth, b\.pth/);
-});
-
-test('multiply-accumulates of convolutions and linear layers', () => {
-  const conv = new nn.Conv2d(4, 8, 3, { stride: 2, padding: 1, groups: 2 });
-  // 8 × 5 × 5 outputs, each from 2 × 3 × 3 inputs.
-  assert.equal(countMacs(conv, [zeros([1, 4, 10, 10])]), 8 * 25 * 18);
-  const up = new nn.ConvTranspose2d(4, 6, 2, { stride: 2 });
-  assert.equal(countMacs(up, [zeros([1, 4, 5, 5])]), 4 * 25 * 6 * 4);
-  const head = new nn.Sequential(new nn.Linear(10, 7), new nn.ReLU(), new nn.Linear(7, 3));
-  assert.equal(countMacs(head, [zeros([2, 10])]), 2 * (70 + 21));
-});
-
-test('counting leaves no hooks and the mode as it was', () => {
-  const model = new nn.Sequential(new nn.Linear(2, 2));
-  countMacs(model, [zeros([1, 2])]);
-  assert.equal(countMacs(model, [zeros([1, 2])]), 4);
-  assert.equal(model.training, true);
 });
 
 const net = (classes: number): nn.Sequential =>
