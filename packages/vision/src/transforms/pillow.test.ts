@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { ArgumentError, expectNoLeaks, scope, type Tensor } from '@edgeai/torch';
+import { ArgumentError, expectNoLeaks, fromTypedArray, manualSeed, rand, scope, type Tensor } from '@edgeai/torch';
+import { states } from '../testing/fill.ts';
 import * as F from './functional/index.ts';
+import * as T from './index.ts';
 import { floats, image, sha1 } from './testing.ts';
 
 interface PillowCall {
@@ -87,5 +89,66 @@ describe('backends', () => {
           }
         }),
       ));
+  }
+});
+
+/** By seed from 0: shape and SHA-1 of the result, and what `torch.rand(1)` gives next. Made with torchvision 0.14, Pillow 9.4. */
+type SeededResults = readonly (readonly [shape: readonly number[], sha1: string, next: number])[];
+
+const seeded: Record<string, SeededResults> = JSON.parse(
+  readFileSync(new URL('./fixtures/pillow-classes.json', import.meta.url), 'utf8'),
+);
+
+const interpolation = 'bilinear';
+const CLASSES: Record<string, (image: Tensor) => Tensor> = {
+  'aa-imagenet': new T.AutoAugment('imagenet', { interpolation }),
+  'aa-cifar10': new T.AutoAugment('cifar10', { interpolation }),
+  'aa-svhn': new T.AutoAugment('svhn'),
+  ra: new T.RandAugment({ numOps: 3, magnitude: 15, interpolation }),
+  'ra-fill': new T.RandAugment({ fill: [10, 20, 30] }),
+  ta: new T.TrivialAugmentWide({ interpolation }),
+  'ta-bicubic': new T.TrivialAugmentWide({ interpolation: 'bicubic' }),
+  augmix: new T.AugMix(),
+  'augmix-not-all': new T.AugMix({ severity: 5, mixtureWidth: 2, chainDepth: 3, alpha: 0.7, allOps: false }),
+  jitter: new T.ColorJitter({ brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 }),
+  rot: new T.RandomRotation(40, { interpolation, fill: 5 }),
+  'rot-expand': new T.RandomRotation([10, 80], { expand: true }),
+  affine: new T.RandomAffine(30, {
+    translate: [0.1, 0.2],
+    scale: [0.8, 1.2],
+    shear: [-5, 5, -4, 4],
+    interpolation,
+    fill: 3,
+  }),
+  persp: new T.RandomPerspective({ distortionScale: 0.4, p: 0.8, fill: 9 }),
+  blur: new T.GaussianBlur(5),
+  elastic: new T.ElasticTransform({ alpha: 20, sigma: 1.5 }),
+  sharp: new T.RandomAdjustSharpness(1.7),
+  auto: new T.RandomAutocontrast(),
+  grey: new T.RandomGrayscale(0.5),
+  sol: new T.RandomSolarize(120),
+  rrc: new T.RandomResizedCrop(20),
+};
+
+describe('random transforms of a Pillow image, after manualSeed', () => {
+  const bytes = () =>
+    fromTypedArray(
+      Uint8Array.from(states(9, 3 * 33 * 47), (state) => 60 + ((state >>> 24) % 150)),
+      [3, 33, 47],
+    );
+  for (const [name, results] of Object.entries(seeded)) {
+    it(name, () =>
+      expectNoLeaks(() => {
+        const transform = CLASSES[name];
+        assert.ok(transform);
+        for (const [seed, [shape, expected, next]] of results.entries()) {
+          scope(() => {
+            manualSeed(seed);
+            const made = transform(bytes());
+            assert.deepEqual([made.shape, sha1(made), rand([1]).item()], [shape, expected, next], `seed ${seed}`);
+          });
+        }
+      }),
+    );
   }
 });
