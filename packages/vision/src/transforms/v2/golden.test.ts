@@ -3,9 +3,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { expectNoLeaks, manualSeed, scope, type Tensor, tensor } from '@edgeai/torch';
-import { BoundingBox, type BoundingBoxFormat, convertFormat, Mask, Video } from '../../datapoints/index.ts';
-import { image, recordedInput, units } from '../testing.ts';
+import { expectNoLeaks, manualSeed, rand, scope, type Tensor, tensor } from '@edgeai/torch';
+import {
+  BoundingBox,
+  type BoundingBoxFormat,
+  convertFormat,
+  Image,
+  Label,
+  Mask,
+  Video,
+} from '../../datapoints/index.ts';
+import { image, recordedInput, sha1, units } from '../testing.ts';
 import * as v2 from './index.ts';
 
 type Recorded = Parameters<typeof recordedInput>[0];
@@ -129,6 +137,48 @@ describe('torchvision’s numbers', () => {
         }),
       ));
   }
+});
+
+interface Detection {
+  transform: 'iou' | 'fixed' | 'zoom';
+  seed: number;
+  size?: [number, number];
+  shape: number[];
+  sha1: string;
+  boxes: number[][];
+  labels: number[];
+  after: number;
+}
+const detection: { cases: Detection[] } = JSON.parse(
+  readFileSync(new URL('../fixtures/detection.json', import.meta.url), 'utf8'),
+);
+
+describe('the transforms of torchvision’s training of detectors', () => {
+  for (const { transform, seed, size = [0, 0], after, labels, ...expected } of detection.cases)
+    it(`${transform} ${size} with seed ${seed}`, () =>
+      expectNoLeaks(() =>
+        scope(() => {
+          const made = {
+            iou: () => new v2.Compose([new v2.RandomIoUCrop(), new v2.SanitizeBoundingBox()]),
+            fixed: () => new v2.FixedSizeCrop(size),
+            zoom: () => new v2.RandomZoomOut(),
+          }[transform]();
+          const corners = [
+            [1, 2, 16, 29],
+            [20, 5, 38, 30],
+            [10, 10, 14, 14],
+          ];
+          manualSeed(seed);
+          const result = made({
+            image: new Image(image(2000006, 3, 32, 40)),
+            boxes: new BoundingBox(tensor(corners, { dtype: 'float32' }), 'XYXY', [32, 40]),
+            labels: new Label(tensor([1, 2, 3])),
+          });
+          const { data } = result.image;
+          assert.deepEqual({ shape: data.shape, sha1: sha1(data), boxes: result.boxes.data.toArray() }, expected);
+          assert.deepEqual([result.labels.data.toArray(), rand([1]).item()], [labels, after]);
+        }),
+      ));
 });
 
 it('boxes of whole numbers go to other formats and back unchanged', () => {
