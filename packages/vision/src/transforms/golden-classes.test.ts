@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { expectNoLeaks, manualSeed, scope, type Tensor } from '@edgeai/torch';
+import { empty, expectNoLeaks, manualSeed, randint, randn, randperm, scope, type Tensor, tensor } from '@edgeai/torch';
 import {
   AugMix,
   AutoAugment,
@@ -14,6 +14,7 @@ import {
   TrivialAugmentWide,
   trivialAugmentWideSpace,
 } from './auto-augment/index.ts';
+import { RandomCutmix } from './mix.ts';
 import {
   ColorJitter,
   GaussianBlur,
@@ -25,7 +26,7 @@ import {
 } from './random-colour.ts';
 import { RandomCrop, RandomResizedCrop, RandomVerticalFlip } from './random-geometry.ts';
 import { ElasticTransform, RandomAffine, RandomPerspective, RandomRotation } from './random-warp.ts';
-import { differenceFrom, type RecordedCase, type RecordedTensor, recorded, recordedInput } from './testing.ts';
+import { differenceFrom, floats, type RecordedCase, type RecordedTensor, recorded, recordedInput } from './testing.ts';
 import { RandomErasing } from './values.ts';
 
 const cases = recorded('classes');
@@ -91,8 +92,41 @@ function flatten(value: unknown): number[] {
     : flatten(data);
 }
 
+const ENGINE: Record<string, (args: RecordedCase['args']) => Tensor> = {
+  'torch.randn(20)': () => randn([20]),
+  'torch.randn(5)': () => randn([5]),
+  'torch.randint(0,100,(10,))': () => randint(0, 100, [10]),
+  'torch.randperm(12)': () => randperm(12),
+  'torch.empty(6).uniform_(2,5)': () => empty([6]).uniform_(2, 5),
+  'torch.multinomial': ({ weights, n }) => tensor(weights, { dtype: 'float32' }).multinomial(n, true),
+};
+
+describe('rng: numbers of the engine after manualSeed', () => {
+  for (const { op, args, out } of inGroup('rng').filter(({ op }) => op.startsWith('torch.'))) {
+    scoped(op, () => {
+      manualSeed(args.seed);
+      const made = ENGINE[op]?.(args);
+      assert.ok(made, `no call for ${op}`);
+      assert.equal(differenceFrom(made, out as RecordedTensor), undefined);
+    });
+  }
+});
+
+describe('rng.reference: a batch after manualSeed', () => {
+  for (const { op, args, out } of inGroup('rng.reference')) {
+    scoped(op, () => {
+      assert.equal(op, 'RandomCutmix');
+      manualSeed(args.seed);
+      const cutmix = new RandomCutmix(args.num_classes, { p: args.p, alpha: args.alpha });
+      const made = cutmix(floats(2000040, 4, 3, 6, 8), tensor([0, 1, 2, 3]));
+      for (const [i, expected] of (out as readonly RecordedTensor[]).entries())
+        assert.equal(differenceFrom(made[i] as Tensor, expected), undefined);
+    });
+  }
+});
+
 describe('rng: parameters after manualSeed', () => {
-  for (const { op, in: inputs, args, out } of inGroup('rng')) {
+  for (const { op, in: inputs, args, out } of inGroup('rng').filter(({ op }) => op.endsWith('get_params'))) {
     scoped(op, () => {
       const image = recordedInput(inputs[0] ?? '');
       manualSeed(args.seed);
