@@ -121,9 +121,12 @@ export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implemen
 
   /** The scale of each element of a tensor, for broadcasting. */
   scaleFor(x: Tensor): Tensor {
-    this.refresh();
-    if (this.groupSize === null) return alongAxis(this.scale, x.ndim, this.axis);
-    return this.scale.reshape([-1, 1]).expand([-1, this.groupSize]).reshape(x.shape);
+    return this.perElement(this.scale, x);
+  }
+
+  /** The zero point of each element of a tensor, as float32, for broadcasting. */
+  zeroPointFor(x: Tensor): Tensor {
+    return this.perElement(this.zero_point.float(), x);
   }
 
   /** Smallest and largest integer. */
@@ -218,6 +221,12 @@ export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implemen
 
   override extraRepr(): string {
     return `${describeScheme(this.scheme)}, ${this.observer === null ? 'fixed' : this.scheme.observer.kind}`;
+  }
+
+  private perElement(values: Tensor, x: Tensor): Tensor {
+    this.refresh();
+    if (this.groupSize === null) return alongAxis(values, x.ndim, this.axis);
+    return values.reshape([-1, 1]).expand([-1, this.groupSize]).reshape(x.shape);
   }
 
   private get mayStartAtZero(): boolean {

@@ -23,6 +23,25 @@ export {
   SMALLEST_SCALE,
 } from './parameters.ts';
 export { prepareQuantization } from './prepare.ts';
+export { type AdaRoundOptions, type AdaRoundReport, adaRound } from './ptq/adaround.ts';
+export {
+  type CalibrationBatch,
+  type CalibrationData,
+  forEachBatch,
+  type ProgressCallback,
+  type QuantizationProgress,
+} from './ptq/batches.ts';
+export {
+  type BiasCalibrationOptions,
+  calibrateBiases,
+  correctBiases,
+  correctBiasesAnalytically,
+} from './ptq/bias-correction.ts';
+export { calibrate } from './ptq/calibrate.ts';
+export { absorbHighBiases, equalizeLayers } from './ptq/equalize.ts';
+export { FloatState } from './ptq/float-state.ts';
+export { type PTQOptions, type PTQResult, quantizePTQ } from './ptq/quantize-ptq.ts';
+export { correctDeviations, reestimateBatchNorms } from './ptq/reestimate.ts';
 export {
   defineQConfig,
   getQConfig,

@@ -22,7 +22,7 @@ export interface QuantizerState {
 
 /** A network with quantisers, made by `prepareQuantization`. */
 export class QuantizedModel<Args extends unknown[] = [Tensor], Out = Tensor> extends fx.GraphModule<Args, Out> {
-  /** As it was given. */
+  /** As it was given; after `foldNorms` with `foldBatchNorm`. */
   declare readonly config: QuantizationConfig;
   /** True while batch norms use their running statistics whatever the mode. */
   declare normsFrozen: boolean;
@@ -134,6 +134,12 @@ export class QuantizedModel<Args extends unknown[] = [Tensor], Out = Tensor> ext
       if (path !== undefined) this.deleteSubmodule(path);
       norm.dispose();
     }
+    const { config } = this;
+    Object.defineProperty(this, 'config', {
+      value: { ...config, foldBatchNorm: true },
+      enumerable: false,
+      configurable: true,
+    });
     return this;
   }
 

@@ -52,6 +52,11 @@ export class SmallNet extends nn.Module {
 /** Observes batches without rounding, then switches to rounding without observing. */
 export function calibrateWith(model: QuantizedModel, batches: readonly Tensor[]): void {
   model.setQuantizers({ observing: true, quantizing: false });
-  for (const batch of batches) noGrad(() => scope(() => model(batch)));
+  for (const batch of batches)
+    noGrad(() =>
+      scope(() => {
+        model(batch);
+      }),
+    );
   model.setQuantizers({ observing: false, quantizing: true });
 }
