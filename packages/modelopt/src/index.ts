@@ -2,3 +2,5 @@
 
 export * as complexity from './complexity/index.ts';
 export * as quantization from './quantization/index.ts';
+export * as surgery from './surgery/index.ts';
+export { applySurgery, convertToLiteModel } from './surgery/index.ts';

@@ -139,9 +139,9 @@ describe('PatternMatcher', () => {
 });
 
 describe('replaceMatches', () => {
-  it('replaces matches that feed one another and takes their modules away', () => {
+  it('replaces matches that feed one another and takes their modules away', async () => {
     const model = new nn.Sequential(new nn.ReLU6(), new nn.ReLU6(), new nn.Conv2d(3, 3, 1), new nn.ReLU6()).eval();
-    expectNoLeaks(() =>
+    await expectNoLeaks(() =>
       scope(() => {
         const x = randn([1, 3, 4, 4]).mul(4);
         using traced = trace(model, x);
