@@ -18,6 +18,7 @@ export { DataLoader, type DataLoaderOptions } from './loader.ts';
 export {
   fromModule,
   type HasWorkerSource,
+  isPortable,
   portable,
   portableFactory,
   type WorkerSource,

@@ -31,6 +31,7 @@ export interface HasWorkerSource {
 type Class = abstract new (...args: never[]) => object;
 
 const sources = new WeakMap<object, WorkerSource>();
+const classes = new WeakSet<object>();
 
 /**
  * Marks an exported class or function as one that worker threads can import, so that a `DataLoader` with workers takes it.
@@ -70,6 +71,7 @@ export function portable(
         return instance;
       },
     });
+    classes.add(remembering);
     return remembering;
   };
 }
@@ -125,6 +127,11 @@ export async function fromModule<T extends object>(
     throw ArgumentError.expected('name', `a function that returns an object (${name} of ${module})`, made);
   sources.set(made, source);
   return made;
+}
+
+/** Whether worker threads can construct objects of this class. */
+export function isPortable(target: unknown): boolean {
+  return typeof target === 'function' && classes.has(target);
 }
 
 /** @internal How to make `value` again, where that is known. */

@@ -1,6 +1,6 @@
 /** @file Transforms made of transforms. */
 
-import { ArgumentError, nn, randperm, scope, type Tensor, tensor } from '@edgeai/torch';
+import { ArgumentError, data, nn, randperm, scope, type Tensor, tensor } from '@edgeai/torch';
 import { drawUnit } from './random.ts';
 
 /** Anything that makes an image of an image: a transform of this package, a network, a function. */
@@ -15,6 +15,7 @@ export type ComposeStep = (value: never) => unknown;
  * Steps that give something other than an image, such as {@link FiveCrop}, go with a {@link Lambda} that takes it:
  * `new Compose<Tensor>([new FiveCrop(224), new Lambda((crops: Tensor[]) => stack(crops))])`.
  */
+@data.portable(import.meta.url)
 export class Compose<Out = Tensor> extends nn.Module<[Tensor], Out> {
   readonly transforms: readonly ComposeStep[];
 
@@ -35,6 +36,7 @@ export class Compose<Out = Tensor> extends nn.Module<[Tensor], Out> {
 }
 
 /** All of the given transforms in order, or none, with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomApply extends nn.Module<[Tensor], Tensor> {
   readonly transforms: readonly Transform[];
   readonly p: number;
@@ -65,6 +67,7 @@ type Step<Args extends unknown[], Out> = (...args: Args) => Out;
  *
  * The draw comes from libtorch's generator, as in torchvision's v2 transforms (v1 uses Python's own).
  */
+@data.portable(import.meta.url)
 export class RandomChoice<Args extends unknown[] = [Tensor], Out = Tensor> extends nn.Module<Args, Out> {
   readonly transforms: readonly Step<Args, Out>[];
   /** Probabilities; they add up to 1. */
@@ -103,6 +106,7 @@ export class RandomChoice<Args extends unknown[] = [Tensor], Out = Tensor> exten
  *
  * The order comes from libtorch's generator, as in torchvision's v2 transforms (v1 uses Python's own).
  */
+@data.portable(import.meta.url)
 export class RandomOrder extends nn.Module<[Tensor], Tensor> {
   readonly transforms: readonly Transform[];
 
@@ -122,6 +126,7 @@ export class RandomOrder extends nn.Module<[Tensor], Tensor> {
 }
 
 /** A function as a transform, for printing. */
+@data.portable(import.meta.url)
 export class Lambda<In = Tensor, Out = Tensor> extends nn.Module<[In], Out> {
   readonly fn: (value: In) => Out;
 

@@ -1,6 +1,6 @@
 /** @file The preprocessing of weights that look at whole images, videos or pairs of images, each as one transform. */
 
-import { isFloatingPoint, nn, scope, type Tensor } from '@edgeai/torch';
+import { data, isFloatingPoint, nn, scope, type Tensor } from '@edgeai/torch';
 import { centerCrop } from './functional/geometry.ts';
 import { resize } from './functional/resize.ts';
 import { convertImageDtype, normalize } from './functional/values.ts';
@@ -26,6 +26,7 @@ export interface SemanticSegmentationOptions {
 }
 
 /** Resize, conversion to float32, normalisation. An image [channels, height, width], or a batch of them. */
+@data.portable(import.meta.url)
 export class SemanticSegmentation extends nn.Module<[Tensor], Tensor> {
   readonly resizeSize: Size | null;
   readonly mean: readonly number[];
@@ -69,6 +70,7 @@ export interface VideoClassificationOptions {
  * Resize without smoothing, centre crop, conversion to float32, normalisation of each frame; then channels before time.
  * [frames, channels, height, width] to [channels, frames, cropped height, cropped width], or a batch of both.
  */
+@data.portable(import.meta.url)
 export class VideoClassification extends nn.Module<[Tensor], Tensor> {
   readonly cropSize: Size;
   readonly resizeSize: Size;
@@ -98,6 +100,7 @@ export class VideoClassification extends nn.Module<[Tensor], Tensor> {
 }
 
 /** Both images as float32 in -1 … 1. */
+@data.portable(import.meta.url)
 export class OpticalFlow extends nn.Module<[Tensor, Tensor], [Tensor, Tensor]> {
   forward(first: Tensor, second: Tensor): [Tensor, Tensor] {
     return [toSigned(first), toSigned(second)];

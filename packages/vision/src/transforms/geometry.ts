@@ -1,6 +1,6 @@
 /** @file Transforms that always move pixels the same way: resize, crops, pad. */
 
-import { nn, type Tensor } from '@edgeai/torch';
+import { data, nn, type Tensor } from '@edgeai/torch';
 import { fiveCrop, tenCrop } from './functional/crops.ts';
 import { centerCrop, type PadOptions, pad } from './functional/geometry.ts';
 import { type ResizeOptions, resize } from './functional/resize.ts';
@@ -10,6 +10,7 @@ import { type Padding, pairOf, type Size, sidesOf } from './size.ts';
  * Resizes: to [height, width], or so that the shorter side gets the given length. uint8 images are resized with Pillow's
  * arithmetic, see {@link ResizeOptions}.
  */
+@data.portable(import.meta.url)
 export class Resize extends nn.Module<[Tensor], Tensor> {
   readonly size: Size;
   readonly options: ResizeOptions;
@@ -31,6 +32,7 @@ export class Resize extends nn.Module<[Tensor], Tensor> {
 }
 
 /** The middle of the image, padded with zeros where the image is smaller. */
+@data.portable(import.meta.url)
 export class CenterCrop extends nn.Module<[Tensor], Tensor> {
   readonly size: readonly [number, number];
 
@@ -49,6 +51,7 @@ export class CenterCrop extends nn.Module<[Tensor], Tensor> {
 }
 
 /** The four corners and the middle of the image. */
+@data.portable(import.meta.url)
 export class FiveCrop extends nn.Module<[Tensor], Tensor[]> {
   readonly size: readonly [number, number];
 
@@ -72,6 +75,7 @@ export interface TenCropOptions {
 }
 
 /** The four corners and the middle of the image, and of its mirror image. */
+@data.portable(import.meta.url)
 export class TenCrop extends nn.Module<[Tensor], Tensor[]> {
   readonly size: readonly [number, number];
   readonly verticalFlip: boolean;
@@ -92,6 +96,7 @@ export class TenCrop extends nn.Module<[Tensor], Tensor[]> {
 }
 
 /** Adds pixels at the sides: one number, [x, y] or [left, top, right, bottom]. */
+@data.portable(import.meta.url)
 export class Pad extends nn.Module<[Tensor], Tensor> {
   readonly padding: Padding;
   readonly options: PadOptions;

@@ -1,6 +1,6 @@
 /** @file Mixup and CutMix: transforms of whole batches that blend each image with its neighbour, and their targets likewise. */
 
-import { ArgumentError, isFloatingPoint, nn, ops, scope, type Tensor, tensor } from '@edgeai/torch';
+import { ArgumentError, data, isFloatingPoint, nn, ops, scope, type Tensor, tensor } from '@edgeai/torch';
 import { checkProbability } from './containers.ts';
 import { drawInteger, drawUnit } from './random.ts';
 import { getDimensions } from './size.ts';
@@ -86,6 +86,7 @@ export function cutmix(batch: Tensor, alpha: number): number {
 }
 
 /** Blends each image with its neighbour: `λ a + (1 − λ) b`. ("mixup: Beyond Empirical Risk Minimization", arXiv 1710.09412) */
+@data.portable(import.meta.url)
 export class RandomMixup extends Mix {
   protected get mix() {
     return mixup;
@@ -93,6 +94,7 @@ export class RandomMixup extends Mix {
 }
 
 /** Pastes a rectangle of its neighbour into each image. ("CutMix", arXiv 1905.04899) */
+@data.portable(import.meta.url)
 export class RandomCutmix extends Mix {
   protected get mix() {
     return cutmix;

@@ -1,6 +1,6 @@
 /** @file The preprocessing that weights were evaluated with, as one transform. */
 
-import { isFloatingPoint, nn, scope, type Tensor } from '@edgeai/torch';
+import { data, isFloatingPoint, nn, scope, type Tensor } from '@edgeai/torch';
 import type { Backend } from './functional/backend.ts';
 import { centerCrop } from './functional/geometry.ts';
 import { resize } from './functional/resize.ts';
@@ -36,6 +36,7 @@ export interface ImageClassificationOptions {
  *
  * Takes a uint8 or float image [channels, height, width], or a batch of them; gives float32 of the crop's size.
  */
+@data.portable(import.meta.url)
 export class ImageClassification extends nn.Module<[Tensor], Tensor> {
   readonly cropSize: readonly [number, number];
   readonly resizeSize: Size;

@@ -1,6 +1,6 @@
 /** @file Random changes of colours and sharpness, drawn as torchvision draws them. */
 
-import { ArgumentError, nn, randperm, scope, type Tensor } from '@edgeai/torch';
+import { ArgumentError, data, nn, randperm, scope, type Tensor } from '@edgeai/torch';
 import { checkProbability } from './containers.ts';
 import type { BackendOptions } from './functional/backend.ts';
 import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation } from './functional/colour.ts';
@@ -41,6 +41,7 @@ function rangeOf(name: string, value: number | Range | undefined, center: number
 export type ColorJitterDraw = [order: number[], ...factors: (number | undefined)[]];
 
 /** Changes brightness, contrast, saturation and hue at random, in random order. */
+@data.portable(import.meta.url)
 export class ColorJitter extends nn.Module<[Tensor], Tensor> {
   readonly brightness: Range | undefined;
   readonly contrast: Range | undefined;
@@ -93,6 +94,7 @@ export interface GaussianBlurOptions {
 }
 
 /** Blurs with a random standard deviation. */
+@data.portable(import.meta.url)
 export class GaussianBlur extends nn.Module<[Tensor], Tensor> {
   readonly kernelSize: Pair;
   readonly sigma: Range;
@@ -123,6 +125,7 @@ export class GaussianBlur extends nn.Module<[Tensor], Tensor> {
 }
 
 /** Makes an image grey with probability `p`; it keeps its number of channels. */
+@data.portable(import.meta.url)
 export class RandomGrayscale extends nn.Module<[Tensor], Tensor> {
   readonly p: number;
   readonly options: GrayscaleOptions;
@@ -164,6 +167,7 @@ abstract class RandomChange extends nn.Module<[Tensor], Tensor> {
 }
 
 /** The negative, with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomInvert extends RandomChange {
   constructor(p = 0.5) {
     super(p);
@@ -175,6 +179,7 @@ export class RandomInvert extends RandomChange {
 }
 
 /** Keeps the highest bits of each byte, with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomPosterize extends RandomChange {
   readonly bits: number;
 
@@ -195,6 +200,7 @@ export class RandomPosterize extends RandomChange {
 }
 
 /** Inverts the pixels of at least the threshold, with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomSolarize extends RandomChange {
   readonly threshold: number;
 
@@ -213,6 +219,7 @@ export class RandomSolarize extends RandomChange {
 }
 
 /** Sharper (factors above 1) or smoother (below), with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomAdjustSharpness extends RandomChange {
   readonly sharpnessFactor: number;
   readonly options: BackendOptions;
@@ -235,6 +242,7 @@ export class RandomAdjustSharpness extends RandomChange {
 }
 
 /** Stretches each channel's range, with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomAutocontrast extends RandomChange {
   readonly options: BackendOptions;
 
@@ -249,6 +257,7 @@ export class RandomAutocontrast extends RandomChange {
 }
 
 /** Makes each channel's histogram flat, with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomEqualize extends RandomChange {
   constructor(p = 0.5) {
     super(p);

@@ -1,6 +1,6 @@
 /** @file Transforms that move pixels at random: crops and flips. They draw what torchvision draws, in its order. */
 
-import { ArgumentError, nn, scope, type Tensor, tensor } from '@edgeai/torch';
+import { ArgumentError, data, nn, scope, type Tensor, tensor } from '@edgeai/torch';
 import { checkProbability } from './containers.ts';
 import { crop, hflip, type PadOptions, pad, vflip } from './functional/geometry.ts';
 import { type ResizeOptions, resizedCrop } from './functional/resize.ts';
@@ -21,6 +21,7 @@ export interface RandomCropOptions extends PadOptions {
 }
 
 /** A rectangle of the given size anywhere in the image. */
+@data.portable(import.meta.url)
 export class RandomCrop extends nn.Module<[Tensor], Tensor> {
   readonly size: readonly [number, number];
   readonly options: RandomCropOptions;
@@ -70,6 +71,7 @@ export interface RandomResizedCropOptions extends Omit<ResizeOptions, 'maxSize'>
 }
 
 /** A rectangle of random area and shape, resized to the given size. */
+@data.portable(import.meta.url)
 export class RandomResizedCrop extends nn.Module<[Tensor], Tensor> {
   readonly size: readonly [number, number];
   readonly scale: Range;
@@ -100,6 +102,7 @@ export class RandomResizedCrop extends nn.Module<[Tensor], Tensor> {
 }
 
 /** Mirrors left to right with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomHorizontalFlip extends nn.Module<[Tensor], Tensor> {
   readonly p: number;
 
@@ -118,6 +121,7 @@ export class RandomHorizontalFlip extends nn.Module<[Tensor], Tensor> {
 }
 
 /** Turns upside down with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomVerticalFlip extends nn.Module<[Tensor], Tensor> {
   readonly p: number;
 

@@ -1,6 +1,6 @@
 /** @file Random rotations, affine and perspective transforms, elastic deformations, drawn as torchvision draws them. */
 
-import { ArgumentError, cat, nn, rand, scope, type Tensor } from '@edgeai/torch';
+import { ArgumentError, cat, data, nn, rand, scope, type Tensor } from '@edgeai/torch';
 import { checkProbability } from './containers.ts';
 import { axes, gaussianBlur, type Pair } from './functional/filter.ts';
 import {
@@ -31,6 +31,7 @@ function degreesOf(name: string, degrees: Degrees): Range {
 }
 
 /** Rotates by a random angle. Pixels from outside get `fill`, 0 by default. */
+@data.portable(import.meta.url)
 export class RandomRotation extends nn.Module<[Tensor], Tensor> {
   readonly degrees: Range;
   readonly options: RotateOptions;
@@ -68,6 +69,7 @@ export interface RandomAffineOptions extends AffineOptions {
 export type AffineDraw = [angle: number, translate: [number, number], scale: number, shear: [number, number]];
 
 /** Rotates, moves, scales and shears at random. Pixels from outside get `fill`, 0 by default. */
+@data.portable(import.meta.url)
 export class RandomAffine extends nn.Module<[Tensor], Tensor> {
   readonly degrees: Range;
   readonly translate: readonly [number, number] | undefined;
@@ -135,6 +137,7 @@ export interface RandomPerspectiveOptions extends WarpOptions {
 }
 
 /** A random perspective with probability `p`. Pixels from outside get `fill`, 0 by default. */
+@data.portable(import.meta.url)
 export class RandomPerspective extends nn.Module<[Tensor], Tensor> {
   readonly distortionScale: number;
   readonly p: number;
@@ -196,6 +199,7 @@ export interface ElasticTransformOptions extends Omit<WarpOptions, 'backend'> {
 }
 
 /** Moves pixels by smoothed noise, as seen through water. Pixels from outside get `fill`, 0 by default. */
+@data.portable(import.meta.url)
 export class ElasticTransform extends nn.Module<[Tensor], Tensor> {
   readonly alpha: readonly [number, number];
   readonly sigma: readonly [number, number];

@@ -1,6 +1,6 @@
 /** @file Transforms of pixel values: conversion, normalisation, grey, random erasing. */
 
-import { ArgumentError, type DType, empty, nn, type Tensor, tensor } from '@edgeai/torch';
+import { ArgumentError, type DType, data, empty, nn, type Tensor, tensor } from '@edgeai/torch';
 import type { DecodedImage } from '../io/decoded-image.ts';
 import { checkProbability } from './containers.ts';
 import { erase } from './functional/geometry.ts';
@@ -20,6 +20,7 @@ import { AreaDraws, checkRange, type Range } from './random-geometry.ts';
 import { getDimensions, roundHalfEven } from './size.ts';
 
 /** uint8 image to float32 in 0 … 1. */
+@data.portable(import.meta.url)
 export class ToTensor extends nn.Module<[Tensor], Tensor> {
   forward(image: Tensor): Tensor {
     return toTensor(image);
@@ -27,6 +28,7 @@ export class ToTensor extends nn.Module<[Tensor], Tensor> {
 }
 
 /** A decoded image to a uint8 tensor, its values unchanged. */
+@data.portable(import.meta.url)
 export class PILToTensor extends nn.Module<[DecodedImage], Tensor> {
   forward(image: DecodedImage): Tensor {
     return pilToTensor(image);
@@ -34,6 +36,7 @@ export class PILToTensor extends nn.Module<[DecodedImage], Tensor> {
 }
 
 /** A tensor to a decoded image, ready to be encoded. */
+@data.portable(import.meta.url)
 export class ToPILImage extends nn.Module<[Tensor], DecodedImage> {
   readonly mode: ImageMode | undefined;
 
@@ -48,6 +51,7 @@ export class ToPILImage extends nn.Module<[Tensor], DecodedImage> {
 }
 
 /** Converts to another element type and its range of values. */
+@data.portable(import.meta.url)
 export class ConvertImageDtype extends nn.Module<[Tensor], Tensor> {
   readonly dtype: DType;
 
@@ -66,6 +70,7 @@ export class ConvertImageDtype extends nn.Module<[Tensor], Tensor> {
 }
 
 /** (image − mean) / std, channel by channel. */
+@data.portable(import.meta.url)
 export class Normalize extends nn.Module<[Tensor], Tensor> {
   readonly mean: readonly number[];
   readonly std: readonly number[];
@@ -92,6 +97,7 @@ export class Normalize extends nn.Module<[Tensor], Tensor> {
  *
  * @throws {ArgumentError} where matrix [n, n], mean [n] and images of n values do not fit together
  */
+@data.portable(import.meta.url)
 export class LinearTransformation extends nn.Module<[Tensor], Tensor> {
   readonly transformationMatrix: nn.Buffer;
   readonly meanVector: nn.Buffer;
@@ -126,6 +132,7 @@ export class LinearTransformation extends nn.Module<[Tensor], Tensor> {
 }
 
 /** Grey version of an RGB image, in 1 or 3 equal channels; also makes 3 channels of a grey image. */
+@data.portable(import.meta.url)
 export class Grayscale extends nn.Module<[Tensor], Tensor> {
   readonly numOutputChannels: 1 | 3;
   readonly options: GrayscaleOptions;
@@ -159,6 +166,7 @@ export interface RandomErasingOptions {
 }
 
 /** Replaces a random rectangle by a value or by noise. For tensors, after normalisation. */
+@data.portable(import.meta.url)
 export class RandomErasing extends nn.Module<[Tensor], Tensor> {
   readonly p: number;
   readonly scale: Range;

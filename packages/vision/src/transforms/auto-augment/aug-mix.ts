@@ -1,6 +1,6 @@
 /** @file AugMix: an image blended with several chains of random operations on it. */
 
-import { ArgumentError, nn, ops, scope, type Tensor, tensor } from '@edgeai/torch';
+import { ArgumentError, data, nn, ops, scope, type Tensor, tensor } from '@edgeai/torch';
 import type { Fill } from '../functional/grid.ts';
 import type { Interpolation } from '../pillow-filters.ts';
 import { drawInteger } from '../random.ts';
@@ -33,6 +33,7 @@ const STRENGTHS = 10;
  * Takes uint8 images […, channels, height, width]. torchvision mixes tensors for Pillow images too, so there is no backend
  * to choose.
  */
+@data.portable(import.meta.url)
 export class AugMix extends nn.Module<[Tensor], Tensor> {
   readonly severity: number;
   readonly mixtureWidth: number;

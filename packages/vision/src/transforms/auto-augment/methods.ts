@@ -1,6 +1,6 @@
 /** @file AutoAugment, RandAugment and TrivialAugment: one or two random operations on an image. */
 
-import { ArgumentError, nn, rand, randint, scope, type Tensor } from '@edgeai/torch';
+import { ArgumentError, data, nn, rand, randint, scope, type Tensor } from '@edgeai/torch';
 import { drawInteger } from '../random.ts';
 import { getDimensions } from '../size.ts';
 import {
@@ -19,6 +19,7 @@ import { AutoAugmentPolicy, POLICIES, type SubPolicy } from './policies.ts';
  *
  * Takes uint8 images […, channels, height, width].
  */
+@data.portable(import.meta.url)
 export class AutoAugment extends nn.Module<[Tensor], Tensor> {
   readonly policy: AutoAugmentPolicy;
   readonly options: AugmentOptions;
@@ -78,6 +79,7 @@ export interface RandAugmentOptions extends AugmentOptions {
  *
  * Takes uint8 images […, channels, height, width].
  */
+@data.portable(import.meta.url)
 export class RandAugment extends nn.Module<[Tensor], Tensor> {
   readonly numOps: number;
   readonly magnitude: number;
@@ -123,6 +125,7 @@ export interface TrivialAugmentWideOptions extends AugmentOptions {
  *
  * Takes uint8 images […, channels, height, width].
  */
+@data.portable(import.meta.url)
 export class TrivialAugmentWide extends nn.Module<[Tensor], Tensor> {
   readonly numMagnitudeBins: number;
   readonly options: AugmentOptions;

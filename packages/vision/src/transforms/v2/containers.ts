@@ -1,6 +1,6 @@
 /** @file Joint transforms made of others, and small ones. */
 
-import { ArgumentError, randperm, scope, tensor } from '@edgeai/torch';
+import { ArgumentError, data, randperm, scope, tensor } from '@edgeai/torch';
 import { Datapoint, type DatapointKind, Video } from '../../datapoints/datapoint.ts';
 import { checkProbability } from '../containers.ts';
 import { drawUnit } from '../random.ts';
@@ -38,6 +38,7 @@ abstract class Container extends Transform {
 }
 
 /** One transform after the other. What lies between is released on the way. */
+@data.portable(import.meta.url)
 export class Compose extends Container {
   protected run(sample: unknown): unknown {
     return this.transforms.reduce((current, transform) => step(transform, current), sample);
@@ -45,6 +46,7 @@ export class Compose extends Container {
 }
 
 /** All of the given transforms in order, or none, with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomApply extends Container {
   readonly p: number;
 
@@ -60,6 +62,7 @@ export class RandomApply extends Container {
 }
 
 /** One of the given transforms, drawn with the weights `p` (equal ones by default). */
+@data.portable(import.meta.url)
 export class RandomChoice extends Container {
   /** Probabilities; they add up to 1. */
   readonly p: readonly number[];
@@ -84,6 +87,7 @@ export class RandomChoice extends Container {
 }
 
 /** All of the given transforms, in random order. */
+@data.portable(import.meta.url)
 export class RandomOrder extends Container {
   protected run(sample: unknown): unknown {
     const order = scope(() => randperm(this.transforms.length).toArray()) as number[];
@@ -92,6 +96,7 @@ export class RandomOrder extends Container {
 }
 
 /** Leaves samples as they are. */
+@data.portable(import.meta.url)
 export class Identity extends Transform {
   protected prepare(): undefined {
     return undefined;
@@ -99,6 +104,7 @@ export class Identity extends Transform {
 }
 
 /** A function for each tensor or datapoint of some kinds (the plain image counts as 'image'); by default of all kinds. */
+@data.portable(import.meta.url)
 export class Lambda extends Transform {
   readonly fn: (operand: Operand) => unknown;
   readonly kinds: readonly DatapointKind[] | undefined;
@@ -119,6 +125,7 @@ export class Lambda extends Transform {
 }
 
 /** `numSamples` frames of videos, at equal distances. A plain tensor counts as a video. */
+@data.portable(import.meta.url)
 export class UniformTemporalSubsample extends Transform {
   readonly numSamples: number;
 

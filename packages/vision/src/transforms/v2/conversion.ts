@@ -1,6 +1,6 @@
 /** @file Joint transforms of types and formats. */
 
-import { ArgumentError, type DType, type Tensor } from '@edgeai/torch';
+import { ArgumentError, type DType, data, type Tensor } from '@edgeai/torch';
 import { type BoundingBoxFormat, checkFormat } from '../../datapoints/boxes.ts';
 import { BoundingBox, Datapoint, type DatapointKind, Image, Video } from '../../datapoints/datapoint.ts';
 import { type DecodedImage, imageToTensor } from '../../io/decoded-image.ts';
@@ -10,6 +10,7 @@ import { isStructure, mapLeaves, type SampleView } from './sample.ts';
 import { type Change, onPictures, Transform } from './transform.ts';
 
 /** Converts boxes to another format. */
+@data.portable(import.meta.url)
 export class ConvertBoundingBoxFormat extends Transform {
   readonly format: BoundingBoxFormat;
 
@@ -29,6 +30,7 @@ export class ConvertBoundingBoxFormat extends Transform {
 }
 
 /** Cuts boxes at the borders of their image. */
+@data.portable(import.meta.url)
 export class ClampBoundingBox extends Transform {
   protected prepare(): Change {
     return (operand) => (operand instanceof BoundingBox ? F.clampBoundingBox(operand) : operand);
@@ -36,6 +38,7 @@ export class ClampBoundingBox extends Transform {
 }
 
 /** Converts images and videos to an element type and its range of values: 0 … 1 for floats. Default 'float32'. */
+@data.portable(import.meta.url)
 export class ConvertDtype extends Transform {
   readonly dtype: DType;
 
@@ -54,6 +57,7 @@ export class ConvertDtype extends Transform {
 }
 
 /** Converts to an element type and leaves the values as they are: one type for all, or one for each kind of datapoint. */
+@data.portable(import.meta.url)
 export class ToDtype extends Transform {
   readonly dtype: DType | Partial<Record<DatapointKind, DType>>;
 
@@ -73,6 +77,7 @@ export class ToDtype extends Transform {
 }
 
 /** Decoded images (`io.DecodedImage`) and the sample's plain image as `Image`. */
+@data.portable(import.meta.url)
 export class ToImageTensor extends Transform {
   override forward(...parts: unknown[]): unknown {
     const sample = parts.length === 1 ? parts[0] : parts;
@@ -96,6 +101,7 @@ function isDecoded(value: unknown): value is DecodedImage {
 }
 
 /** Images as decoded images (rows of interleaved bytes, as encoders want them). */
+@data.portable(import.meta.url)
 export class ToPILImage extends Transform {
   protected prepare(): Change {
     return (operand) => {
@@ -107,6 +113,7 @@ export class ToPILImage extends Transform {
 }
 
 /** Datapoints as plain tensors: the last step before a network. */
+@data.portable(import.meta.url)
 export class ToPureTensor extends Transform {
   override forward(...parts: unknown[]): unknown {
     const sample = parts.length === 1 ? parts[0] : parts;
@@ -119,6 +126,7 @@ export class ToPureTensor extends Transform {
 }
 
 /** uint8 images to float32 in 0 … 1. */
+@data.portable(import.meta.url)
 export class ToTensor extends Transform {
   protected prepare(view: SampleView): Change {
     return onPictures((image: Tensor) => (image.dtype === 'uint8' ? convertImageDtype(image, 'float32') : image), view);

@@ -1,6 +1,6 @@
 /** @file Joint transforms for detectors: room around the picture, crops that keep objects, and the removal of unsound boxes. */
 
-import { ArgumentError, rand, scope, Tensor } from '@edgeai/torch';
+import { ArgumentError, data, rand, scope, Tensor } from '@edgeai/torch';
 import { convertFormat, iouWith, soundBoxes } from '../../datapoints/boxes.ts';
 import { BoundingBox, Datapoint, Keypoints, Label, Mask, OneHotLabel } from '../../datapoints/datapoint.ts';
 import { checkProbability } from '../containers.ts';
@@ -32,6 +32,7 @@ export interface RandomZoomOutOptions {
 }
 
 /** Puts the sample somewhere on a larger ground, with probability `p`. ("SSD", arXiv 1512.02325) */
+@data.portable(import.meta.url)
 export class RandomZoomOut extends Transform {
   readonly sideRange: Range;
   readonly p: number;
@@ -84,6 +85,7 @@ export interface RandomIoUCropOptions {
  * A crop that overlaps enough with a box. Boxes whose middle it leaves out become empty: {@link SanitizeBoundingBox} removes them, with
  * their labels and masks. Without boxes in the sample, the sample stays as it is. ("SSD", arXiv 1512.02325)
  */
+@data.portable(import.meta.url)
 export class RandomIoUCrop extends Transform {
   readonly scale: Range;
   readonly aspectRatio: Range;
@@ -171,6 +173,7 @@ export interface FixedSizeCropOptions extends Omit<PadOptions, 'fill'> {
  * A crop of exactly the given size: at a random place of a larger sample; a smaller one is padded on the right and below. Boxes that are
  * left out go, with what belongs to them (`Label`, `OneHotLabel`, `Mask`s and `Keypoints` of as many objects). ("Simple Copy-Paste")
  */
+@data.portable(import.meta.url)
 export class FixedSizeCrop extends Transform {
   readonly size: readonly [number, number];
   readonly options: FixedSizeCropOptions;
@@ -236,6 +239,7 @@ export interface SanitizeOptions {
  * Removes boxes that are too small or reach outside the image, with what belongs to them in the same object of the sample: labels, masks
  * [objects, height, width] and key points [objects, points, …].
  */
+@data.portable(import.meta.url)
 export class SanitizeBoundingBox extends Transform {
   readonly minSize: number;
   readonly labelsGetter: LabelsGetter | null | undefined;

@@ -1,6 +1,6 @@
 /** @file Joint transforms that move things: the same resize, crop, flip or warp for pixels, masks, boxes and key points. */
 
-import { ArgumentError, rand, scope } from '@edgeai/torch';
+import { ArgumentError, data, rand, scope } from '@edgeai/torch';
 import { checkProbability } from '../containers.ts';
 import type { PadOptions } from '../functional/geometry.ts';
 import type { ResizeOptions } from '../functional/resize.ts';
@@ -20,6 +20,7 @@ type ByKind<O> = Omit<O, 'fill'> & {
 };
 
 /** Resizes: [height, width], or one number for the shorter side. */
+@data.portable(import.meta.url)
 export class Resize extends Transform {
   readonly size: Size;
   readonly options: ResizeOptions;
@@ -41,6 +42,7 @@ export class Resize extends Transform {
 }
 
 /** The middle. */
+@data.portable(import.meta.url)
 export class CenterCrop extends Transform {
   readonly size: readonly [number, number];
 
@@ -59,6 +61,7 @@ export class CenterCrop extends Transform {
 }
 
 /** Adds pixels at the sides. */
+@data.portable(import.meta.url)
 export class Pad extends Transform {
   readonly padding: Padding;
   readonly options: ByKind<PadOptions>;
@@ -105,6 +108,7 @@ abstract class RandomFlip extends Transform {
 }
 
 /** Mirrors left to right with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomHorizontalFlip extends RandomFlip {
   protected get flip() {
     return F.hflip;
@@ -112,6 +116,7 @@ export class RandomHorizontalFlip extends RandomFlip {
 }
 
 /** Turns upside down with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomVerticalFlip extends RandomFlip {
   protected get flip() {
     return F.vflip;
@@ -126,6 +131,7 @@ export interface RandomCropOptions extends ByKind<PadOptions> {
 }
 
 /** A rectangle of the given size anywhere. */
+@data.portable(import.meta.url)
 export class RandomCrop extends Transform {
   readonly size: readonly [number, number];
   readonly options: RandomCropOptions;
@@ -167,6 +173,7 @@ export class RandomCrop extends Transform {
 }
 
 /** A rectangle of random area and shape, resized to the given size. */
+@data.portable(import.meta.url)
 export class RandomResizedCrop extends Transform {
   readonly size: readonly [number, number];
   readonly options: images.RandomResizedCropOptions;
@@ -192,6 +199,7 @@ export class RandomResizedCrop extends Transform {
 }
 
 /** Rotates by a random angle. */
+@data.portable(import.meta.url)
 export class RandomRotation extends Transform {
   readonly degrees: images.Range;
   readonly options: ByKind<RotateOptions>;
@@ -215,6 +223,7 @@ export class RandomRotation extends Transform {
 export type RandomAffineOptions = ByKind<warps.RandomAffineOptions>;
 
 /** Rotates, moves, scales and shears at random. */
+@data.portable(import.meta.url)
 export class RandomAffine extends Transform {
   /** What is drawn. */
   readonly ranges: Pick<warps.RandomAffine, 'degrees' | 'translate' | 'scale' | 'shear'>;
@@ -244,6 +253,7 @@ export class RandomAffine extends Transform {
 export type RandomPerspectiveOptions = ByKind<warps.RandomPerspectiveOptions>;
 
 /** A random perspective with probability `p`. */
+@data.portable(import.meta.url)
 export class RandomPerspective extends Transform {
   readonly distortionScale: number;
   readonly p: number;
@@ -273,6 +283,7 @@ export class RandomPerspective extends Transform {
 export type ElasticTransformOptions = ByKind<warps.ElasticTransformOptions>;
 
 /** Moves pixels by smoothed noise, as seen through water. */
+@data.portable(import.meta.url)
 export class ElasticTransform extends Transform {
   readonly alpha: readonly [number, number];
   readonly sigma: readonly [number, number];
@@ -298,6 +309,7 @@ export class ElasticTransform extends Transform {
 }
 
 /** Resizes the shorter side to a random length from `minSize` up to, not including, `maxSize`. */
+@data.portable(import.meta.url)
 export class RandomResize extends Transform {
   readonly minSize: number;
   readonly maxSize: number;
@@ -329,6 +341,7 @@ export interface RandomShortestSizeOptions extends ResizeOptions {
 }
 
 /** Resizes the shorter side to one of several lengths. */
+@data.portable(import.meta.url)
 export class RandomShortestSize extends Transform {
   readonly minSize: readonly number[];
   readonly options: RandomShortestSizeOptions;
@@ -362,6 +375,7 @@ export interface ScaleJitterOptions extends Omit<ResizeOptions, 'maxSize'> {
 }
 
 /** Resizes to a random multiple of the largest size that fits into `targetSize`. ("Simple Copy-Paste", arXiv 2012.07177) */
+@data.portable(import.meta.url)
 export class ScaleJitter extends Transform {
   readonly targetSize: readonly [number, number];
   readonly scaleRange: images.Range;

@@ -1,6 +1,6 @@
 /** @file Joint transforms of batches that mix each sample with its neighbour: MixUp, CutMix and copy-paste. */
 
-import { ArgumentError, arange, cat, nn, randint, scope, stack, Tensor, tensor, zeros } from '@edgeai/torch';
+import { ArgumentError, arange, cat, data, nn, randint, scope, stack, Tensor, tensor, zeros } from '@edgeai/torch';
 import { convertFormat } from '../../datapoints/boxes.ts';
 import { BoundingBox, Datapoint, type Image, Label, Mask, OneHotLabel } from '../../datapoints/datapoint.ts';
 import { gaussianBlur } from '../functional/filter.ts';
@@ -68,6 +68,7 @@ abstract class BatchMix extends Transform {
 }
 
 /** Blends each image with its neighbour. ("mixup: Beyond Empirical Risk Minimization", arXiv 1710.09412) */
+@data.portable(import.meta.url)
 export class MixUp extends BatchMix {
   protected get mix() {
     return mixup;
@@ -75,6 +76,7 @@ export class MixUp extends BatchMix {
 }
 
 /** Pastes a rectangle of its neighbour into each image. ("CutMix", arXiv 1905.04899) */
+@data.portable(import.meta.url)
 export class CutMix extends BatchMix {
   protected get mix() {
     return cutmix;
@@ -101,6 +103,7 @@ export interface SimpleCopyPasteOptions extends Pick<ResizeOptions, 'interpolati
  *
  * Takes the images and the targets of a batch as two arrays.
  */
+@data.portable(import.meta.url)
 export class SimpleCopyPaste<T extends InstanceTarget = InstanceTarget> extends nn.Module<
   [readonly Image[], readonly T[]],
   [Image[], T[]]

@@ -1,6 +1,6 @@
 /** @file Transforms that change pixels only: those of images, lifted to samples, and the photometric distortion of detectors. */
 
-import { randperm, type Tensor, tensor } from '@edgeai/torch';
+import { data, randperm, type Tensor, tensor } from '@edgeai/torch';
 import * as auto from '../auto-augment/index.ts';
 import { checkProbability } from '../containers.ts';
 import type { BackendOptions } from '../functional/backend.ts';
@@ -14,26 +14,42 @@ import * as F from './functional/index.ts';
 import type { SampleView } from './sample.ts';
 import { type Change, type Lifted, lift, onPictures, Transform } from './transform.ts';
 
+/** Lets worker threads make their own objects of an exported class. */
+const portable = (name: string) => data.portable(import.meta.url, name);
+
 // Transforms of images as joint transforms; their options are those of the class of the same name in `transforms`.
-export const AugMix: Lifted<typeof auto.AugMix> = lift(auto.AugMix);
-export const AutoAugment: Lifted<typeof auto.AutoAugment> = lift(auto.AutoAugment);
-export const ColorJitter: Lifted<typeof colours.ColorJitter> = lift(colours.ColorJitter);
-export const FiveCrop: Lifted<typeof images.FiveCrop> = lift(images.FiveCrop);
-export const GaussianBlur: Lifted<typeof colours.GaussianBlur> = lift(colours.GaussianBlur);
-export const Grayscale: Lifted<typeof values.Grayscale> = lift(values.Grayscale);
-export const LinearTransformation: Lifted<typeof values.LinearTransformation> = lift(values.LinearTransformation);
-export const Normalize: Lifted<typeof values.Normalize> = lift(values.Normalize);
-export const RandAugment: Lifted<typeof auto.RandAugment> = lift(auto.RandAugment);
-export const RandomAdjustSharpness: Lifted<typeof colours.RandomAdjustSharpness> = lift(colours.RandomAdjustSharpness);
-export const RandomAutocontrast: Lifted<typeof colours.RandomAutocontrast> = lift(colours.RandomAutocontrast);
-export const RandomErasing: Lifted<typeof values.RandomErasing> = lift(values.RandomErasing);
-export const RandomGrayscale: Lifted<typeof colours.RandomGrayscale> = lift(colours.RandomGrayscale);
-export const RandomInvert: Lifted<typeof colours.RandomInvert> = lift(colours.RandomInvert);
-export const RandomSolarize: Lifted<typeof colours.RandomSolarize> = lift(colours.RandomSolarize);
-export const TenCrop: Lifted<typeof images.TenCrop> = lift(images.TenCrop);
-export const TrivialAugmentWide: Lifted<typeof auto.TrivialAugmentWide> = lift(auto.TrivialAugmentWide);
+export const AugMix: Lifted<typeof auto.AugMix> = portable('AugMix')(lift(auto.AugMix));
+export const AutoAugment: Lifted<typeof auto.AutoAugment> = portable('AutoAugment')(lift(auto.AutoAugment));
+export const ColorJitter: Lifted<typeof colours.ColorJitter> = portable('ColorJitter')(lift(colours.ColorJitter));
+export const FiveCrop: Lifted<typeof images.FiveCrop> = portable('FiveCrop')(lift(images.FiveCrop));
+export const GaussianBlur: Lifted<typeof colours.GaussianBlur> = portable('GaussianBlur')(lift(colours.GaussianBlur));
+export const Grayscale: Lifted<typeof values.Grayscale> = portable('Grayscale')(lift(values.Grayscale));
+export const LinearTransformation: Lifted<typeof values.LinearTransformation> = portable('LinearTransformation')(
+  lift(values.LinearTransformation),
+);
+export const Normalize: Lifted<typeof values.Normalize> = portable('Normalize')(lift(values.Normalize));
+export const RandAugment: Lifted<typeof auto.RandAugment> = portable('RandAugment')(lift(auto.RandAugment));
+export const RandomAdjustSharpness: Lifted<typeof colours.RandomAdjustSharpness> = portable('RandomAdjustSharpness')(
+  lift(colours.RandomAdjustSharpness),
+);
+export const RandomAutocontrast: Lifted<typeof colours.RandomAutocontrast> = portable('RandomAutocontrast')(
+  lift(colours.RandomAutocontrast),
+);
+export const RandomErasing: Lifted<typeof values.RandomErasing> = portable('RandomErasing')(lift(values.RandomErasing));
+export const RandomGrayscale: Lifted<typeof colours.RandomGrayscale> = portable('RandomGrayscale')(
+  lift(colours.RandomGrayscale),
+);
+export const RandomInvert: Lifted<typeof colours.RandomInvert> = portable('RandomInvert')(lift(colours.RandomInvert));
+export const RandomSolarize: Lifted<typeof colours.RandomSolarize> = portable('RandomSolarize')(
+  lift(colours.RandomSolarize),
+);
+export const TenCrop: Lifted<typeof images.TenCrop> = portable('TenCrop')(lift(images.TenCrop));
+export const TrivialAugmentWide: Lifted<typeof auto.TrivialAugmentWide> = portable('TrivialAugmentWide')(
+  lift(auto.TrivialAugmentWide),
+);
 
 /** Makes histograms flat with probability `p`; unlike the transform of images, of floats too. */
+@data.portable(import.meta.url)
 export class RandomEqualize extends Transform {
   readonly p: number;
 
@@ -52,6 +68,7 @@ export class RandomEqualize extends Transform {
 }
 
 /** Keeps the highest bits with probability `p`; unlike the transform of images, of floats too. */
+@data.portable(import.meta.url)
 export class RandomPosterize extends Transform {
   readonly bits: number;
   readonly p: number;
@@ -85,6 +102,7 @@ export interface RandomPhotometricDistortOptions extends BackendOptions {
 }
 
 /** Changes brightness, contrast, saturation, hue and the order of channels, each with probability `p`. ("SSD", arXiv 1512.02325) */
+@data.portable(import.meta.url)
 export class RandomPhotometricDistort extends Transform {
   readonly brightness: Range;
   readonly contrast: Range;

@@ -5,7 +5,7 @@
 
 import { ArgumentError, cat, isFloatingPoint, scope, type Tensor, tensor } from '@edgeai/torch';
 import { clampXyxy, convertFormat } from '../../../datapoints/boxes.ts';
-import { BoundingBox, Datapoint, type Keypoints, type SpatialSize } from '../../../datapoints/datapoint.ts';
+import { BoundingBox, Datapoint, Keypoints, type SpatialSize } from '../../../datapoints/datapoint.ts';
 
 /** Where the points of an image go. */
 export interface Placement {
@@ -100,5 +100,5 @@ function moveKeypoints(points: Keypoints, { move, size, mirrored = false }: Plac
     if (!mirrored || points.mirror === undefined) return result;
     return result.indexSelect(-2, tensor([...points.mirror], { device: data.device }));
   });
-  return points.with(moved, size);
+  return new Keypoints(moved, size, { mirror: points.mirror });
 }
