@@ -33,6 +33,7 @@ const LABEL_COLUMNS = ['label', 'class', 'target', 'category'];
  * The images that a file lists: a path and a label a line, the label a number or a class name. With a header, the columns
  * may stand in any order among others. A sample is [uint8 RGB tensor [3, height, width], class].
  */
+@data.portable(import.meta.url)
 export class CsvList<T = Tensor, Y = number> extends FileDataset<DecodedImage, Tensor, T, Y> {
   readonly file: string;
   readonly classes: readonly string[];

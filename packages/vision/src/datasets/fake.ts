@@ -15,6 +15,7 @@ export interface FakeDataOptions<T, Y> extends VisionDatasetOptions<Tensor, T, Y
 }
 
 /** Images of noise with random classes: [uint8 tensor, class]. The default generator is left as it was. */
+@data.portable(import.meta.url)
 export class FakeData<T = Tensor, Y = number> extends VisionDataset<Tensor, T, Y> {
   readonly length: number;
   readonly imageSize: readonly [number, number, number];

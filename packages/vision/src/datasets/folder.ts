@@ -34,6 +34,7 @@ export interface DatasetFolderOptions<S, T, Y> extends VisionDatasetOptions<S, T
 /**
  * Files in one folder a class: `root/<class>/…/<file>`. Classes are numbered in alphabetical order; links are followed.
  */
+@data.portable(import.meta.url)
 export class DatasetFolder<S, T = S, Y = number> extends FileDataset<S, S, T, Y> {
   readonly root: string;
   readonly loader: (path: string) => S | Promise<S>;
@@ -99,6 +100,7 @@ export interface ImageFolderOptions<T, Y> extends VisionDatasetOptions<Tensor, T
  * const photos = new ImageFolder('photos/train', { transform: new ImageClassification({ cropSize: 224 }) });
  * ```
  */
+@data.portable(import.meta.url)
 export class ImageFolder<T = Tensor, Y = number> extends DatasetFolder<DecodedImage, T, Y> {
   /** @throws {DatasetError} for a missing folder, one without class folders, and classes without images */
   constructor(root: string, options: ImageFolderOptions<T, Y> = {}) {

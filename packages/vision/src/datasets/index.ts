@@ -35,6 +35,11 @@ export {
 } from './folder.ts';
 export { parseIdx, readIdx } from './idx.ts';
 export { IdxDataset, type IdxDatasetOptions, type IdxOpenOptions, type IdxSource } from './idx-dataset.ts';
+export { type CheckOptions, type CheckResult, check, type Finding, type FindingKind } from './layouts/check.ts';
+export { type ContactSheet, type ContactSheetOptions, contactSheet } from './layouts/contact-sheet.ts';
+export { type DatasetDescription, describe, recognise } from './layouts/describe.ts';
+export type { AnnotatedBox, Annotation, LayoutKind, LayoutSplit, RecognisedDataset } from './layouts/layout.ts';
+export { type Count, type SplitStatistics, type StatisticsOptions, statistics } from './layouts/statistics.ts';
 export { EMNIST, type EmnistSplit, FashionMNIST, KMNIST, MNIST } from './mnist.ts';
 export {
   type DownloadChoice,

@@ -1,6 +1,6 @@
 /** @file MNIST, Fashion-MNIST, KMNIST and EMNIST: what is known about each, and a class for it. */
 
-import { ArgumentError, type Tensor } from '@edgeai/torch';
+import { ArgumentError, data, type Tensor } from '@edgeai/torch';
 import { ensureFiles, IdxDataset, type IdxDatasetOptions, type IdxOpenOptions, type IdxSource } from './idx-dataset.ts';
 import { compareStrings } from './listing.ts';
 
@@ -70,6 +70,7 @@ const KMNIST_SOURCE: IdxSource = {
 };
 
 /** 70,000 handwritten digits, 28×28. Files: `root/MNIST/raw/train-images-idx3-ubyte[.gz]` and so on, or directly in `root`. */
+@data.portable(import.meta.url)
 export class MNIST<T = Tensor, Y = number> extends IdxDataset<T, Y> {
   constructor(root: string, options: IdxDatasetOptions<T, Y> = {}) {
     super(MNIST_SOURCE, root, options);
@@ -85,6 +86,7 @@ export class MNIST<T = Tensor, Y = number> extends IdxDataset<T, Y> {
  * 70,000 pictures of clothes, 28×28: 60,000 to train, 10,000 to test. Files are looked for in `root/FashionMNIST/raw`, in
  * `root`, and where Debian's package `dataset-fashion-mnist` puts them; `root` may be left out for the last.
  */
+@data.portable(import.meta.url)
 export class FashionMNIST<T = Tensor, Y = number> extends IdxDataset<T, Y> {
   constructor(root?: string, options: IdxDatasetOptions<T, Y> = {}) {
     super(FASHION_SOURCE, root, options);
@@ -100,6 +102,7 @@ export class FashionMNIST<T = Tensor, Y = number> extends IdxDataset<T, Y> {
 }
 
 /** 70,000 handwritten Japanese characters of ten kinds, 28×28. Files as in {@link MNIST}. */
+@data.portable(import.meta.url)
 export class KMNIST<T = Tensor, Y = number> extends IdxDataset<T, Y> {
   constructor(root: string, options: IdxDatasetOptions<T, Y> = {}) {
     super(KMNIST_SOURCE, root, options);
@@ -130,6 +133,7 @@ const EMNIST_CLASSES = {
 export type EmnistSplit = keyof typeof EMNIST_CLASSES;
 
 /** Handwritten digits and letters, 28×28, transposed as the files have them. Files: `root/EMNIST/raw/emnist-<split>-train-images-idx3-ubyte[.gz]`. */
+@data.portable(import.meta.url)
 export class EMNIST<T = Tensor, Y = number> extends IdxDataset<T, Y> {
   readonly split: EmnistSplit;
 

@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { ArgumentError, data, type Tensor } from '@edgeai/torch';
 import { type DownloadOptions, downloadFile } from '../download.ts';
 import { extractArchive } from './archives/extract.ts';
@@ -10,6 +11,9 @@ import { DatasetError } from './errors.ts';
 import { expandHome } from './listing.ts';
 import type { Samples } from './samples.ts';
 import { VisionDataset, type VisionDatasetOptions } from './vision-dataset.ts';
+
+/** The module that exports all published data sets, where worker threads find them. */
+const INDEX = new URL(`../index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
 
 type Value = string | number | boolean | undefined;
 
@@ -171,6 +175,7 @@ export class PublishedDataset<Target, T = Tensor, Y = Target> extends VisionData
 
 /** The class for a data set, made of what is known about it. */
 export function published<const C extends Choices, Target>(spec: PublishedSpec<C, Target>): PublishedClass<C, Target> {
+  @data.portable(INDEX, `datasets.${spec.name}`)
   class Published<T, Y> extends PublishedDataset<Target, T, Y> {
     static readonly spec = spec;
 
@@ -179,7 +184,8 @@ export function published<const C extends Choices, Target>(spec: PublishedSpec<C
       const chosen = choose(spec, options);
       const folder = expandHome(root);
       requireFiles(spec, folder, chosen);
-      if (options.checkIntegrity ?? true)
+      // A loader's worker opens what the main thread has checked.
+      if (isMainThread && (options.checkIntegrity ?? true))
         for (const [file, md5] of Object.entries(spec.md5?.(chosen) ?? {}))
           requireIntegrity(join(folder, file), md5, spec.name);
       super(folder, chosen, spec.read(folder, chosen), options);

@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Tensor } from '@edgeai/torch';
+import { data, type Tensor } from '@edgeai/torch';
 import { downloadFile } from '../../download.ts';
 import { invalid, readLines, readText } from '../files/text.ts';
 import { compareStrings, expandHome } from '../listing.ts';
@@ -57,6 +57,7 @@ function captioned(captions: ReadonlyMap<string, readonly string[]>): Index<read
 }
 
 /** Photos with five captions each: [picture, captions]. `captions` is the HTML page of the data set; photos are `root/<id>_*.jpg`. */
+@data.portable(import.meta.url)
 export class Flickr8k<T = Tensor, Y = readonly string[]> extends PublishedDataset<readonly string[], T, Y> {
   constructor(root: string, captions: string, options: CaptionOptions<T, Y> = {}) {
     super(expandHome(root), {}, captioned(readFlickrPage(expandHome(root), expandHome(captions))), options);
@@ -88,6 +89,7 @@ function readFlickrPage(root: string, page: string): Map<string, string[]> {
 }
 
 /** Photos with five captions each: [picture, captions]. `captions` has lines of `<photo>#<number><tab><caption>`; photos are in `root`. */
+@data.portable(import.meta.url)
 export class Flickr30k<T = Tensor, Y = readonly string[]> extends PublishedDataset<readonly string[], T, Y> {
   constructor(root: string, captions: string, options: CaptionOptions<T, Y> = {}) {
     const folder = expandHome(root);

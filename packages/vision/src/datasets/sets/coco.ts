@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fromTypedArray, type Tensor } from '@edgeai/torch';
+import { data, fromTypedArray, type Tensor } from '@edgeai/torch';
 import { type CocoAnnotation, type CocoFile, type CocoImage, readCocoFile } from '../annotations/coco-file.ts';
 import { cocoMask } from '../annotations/coco-masks.ts';
 import { type DetectionTarget, detectionTarget } from '../annotations/detection-target.ts';
@@ -49,6 +49,7 @@ class CocoDataset<Target, T, Y> extends PublishedDataset<Target, T, Y> {
  * @param root folder of the pictures
  * @param annFile `instances_val2017.json`, `person_keypoints_val2017.json` …
  */
+@data.portable(import.meta.url)
 export class CocoDetection<T = Tensor, Y = readonly CocoAnnotation[]> extends CocoDataset<
   readonly CocoAnnotation[],
   T,
@@ -62,6 +63,7 @@ export class CocoDetection<T = Tensor, Y = readonly CocoAnnotation[]> extends Co
 }
 
 /** Pictures with the sentences that describe them: [picture, captions]. `annFile` is `captions_val2017.json` or the like. */
+@data.portable(import.meta.url)
 export class CocoCaptions<T = Tensor, Y = readonly string[]> extends CocoDataset<readonly string[], T, Y> {
   /** @throws {DatasetError} naming the file and what is wrong in it */
   constructor(root: string, annFile: string, options: Options<readonly string[], T, Y> = {}) {
@@ -147,6 +149,7 @@ export interface CocoInstancesOptions<T, Y> extends Options<DetectionTarget, T, 
 }
 
 /** Pictures with the tensors that detectors learn from: [picture, {@link DetectionTarget}]. */
+@data.portable(import.meta.url)
 export class CocoInstances<T = Tensor, Y = DetectionTarget> extends CocoDataset<DetectionTarget, T, Y> {
   /** @throws {DatasetError} naming the file and what is wrong in it */
   constructor(root: string, annFile: string, options: CocoInstancesOptions<T, Y> = {}) {
@@ -225,6 +228,7 @@ export interface CocoClassificationOptions<T, Y> extends Options<number, T, Y> {
 }
 
 /** Pictures with one class each, listed in a COCO file as {@link readModelMaker} says: [picture, class]. */
+@data.portable(import.meta.url)
 export class CocoClassification<T = Tensor, Y = number> extends PublishedDataset<number, T, Y> {
   constructor(root: string, options: CocoClassificationOptions<T, Y> = {}) {
     const { split = 'train', prefix = 'instances' } = options;

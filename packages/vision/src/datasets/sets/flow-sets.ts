@@ -42,6 +42,7 @@ export interface FlowFiles {
 }
 
 /** Pairs of pictures with the motion between them. */
+@data.portable(import.meta.url)
 export class FlowDataset<T = FlowSample> implements data.Dataset<T> {
   readonly files: readonly FlowFiles[];
   readonly transforms: FlowOptions<T>['transforms'];
@@ -112,6 +113,7 @@ const PASSES = { clean: ['clean'], final: ['final'], both: ['clean', 'final'] } 
 const passChoice = ['clean', 'final', 'both'] as const;
 
 /** Scenes of an animated film. Files: `root/Sintel/{training,test}/{clean,final}/<scene>/*.png`, `training/flow/<scene>/*.flo`. Butler et al., 2012. */
+@data.portable(import.meta.url)
 export class Sintel<T = FlowSample> extends FlowDataset<T> {
   constructor(
     root: string,
@@ -134,6 +136,7 @@ export class Sintel<T = FlowSample> extends FlowDataset<T> {
 }
 
 /** Streets. Files: `root/KittiFlow/{training,testing}/image_2/*_10.png`, `*_11.png`, `training/flow_occ/*_10.png`. Menze and Geiger, 2015. */
+@data.portable(import.meta.url)
 export class KittiFlow<T = FlowSample> extends FlowDataset<T> {
   constructor(root: string, options: FlowOptions<T> & { split?: 'train' | 'test' } = {}) {
     const { split } = choose({ choices: { split: ['train', 'test'] } as const }, { ...options });
@@ -145,6 +148,7 @@ export class KittiFlow<T = FlowSample> extends FlowDataset<T> {
 }
 
 /** Chairs flying about. Files: `root/FlyingChairs/data/*.ppm`, `*.flo`, `FlyingChairs_train_val.txt`. Dosovitskiy et al., 2015. */
+@data.portable(import.meta.url)
 export class FlyingChairs<T = FlowSample> extends FlowDataset<T> {
   constructor(root: string, options: FlowOptions<T> & { split?: 'train' | 'val' } = {}) {
     const { split } = choose({ choices: { split: ['train', 'val'] } as const }, { ...options });
@@ -166,6 +170,7 @@ type Camera = 'left' | 'right' | 'both';
  * Things flying about. Files: `root/FlyingThings3D/frames_cleanpass/{TRAIN,TEST}/<group>/<scene>/{left,right}/*.png`,
  * `optical_flow/{TRAIN,TEST}/<group>/<scene>/{into_future,into_past}/{left,right}/*.pfm`. Mayer et al., 2016.
  */
+@data.portable(import.meta.url)
 export class FlyingThings3D<T = FlowSample> extends FlowDataset<T> {
   constructor(
     root: string,
@@ -201,6 +206,7 @@ export class FlyingThings3D<T = FlowSample> extends FlowDataset<T> {
 }
 
 /** Streets in high resolution. Files: `root/hd1k/{hd1k_input/image_2,hd1k_flow_gt/flow_occ,hd1k_challenge/image_2}/*.png`. Kondermann et al., 2016. */
+@data.portable(import.meta.url)
 export class HD1K<T = FlowSample> extends FlowDataset<T> {
   constructor(root: string, options: FlowOptions<T> & { split?: 'train' | 'test' } = {}) {
     const { split } = choose({ choices: { split: ['train', 'test'] } as const }, { ...options });

@@ -114,6 +114,7 @@ const PAIRS = { name: 'LFWPairs', choices: CHOICES, ...filesOf('pairs') };
 /**
  * Pairs of faces: [picture, picture, 1 for the same person and 0 for two]. Files: `root/lfw-py/lfw_funneled/…`, `pairs.txt`.
  */
+@data.portable(import.meta.url)
 export class LFWPairs<T = Tensor> implements data.Dataset<[T, T, number]> {
   readonly pairs: readonly (readonly [first: string, second: string])[];
   readonly targets: readonly number[];

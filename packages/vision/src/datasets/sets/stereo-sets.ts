@@ -51,6 +51,7 @@ export interface StereoFiles {
 }
 
 /** Pairs of pictures with the shift between them. */
+@data.portable(import.meta.url)
 export class StereoDataset<T = StereoSample> implements data.Dataset<T> {
   readonly files: readonly StereoFiles[];
   readonly transforms: StereoOptions<T>['transforms'];
@@ -177,6 +178,7 @@ const TRAIN_TEST = { choices: { split: ['train', 'test'] } } as const;
 type SplitOptions<T> = StereoOptions<T> & { split?: 'train' | 'test' };
 
 /** Simulated streets. Files: `root/carla-highres/trainingF/<scene>/{im0,im1}.png`, `{disp0GT,disp1GT}.pfm`. */
+@data.portable(import.meta.url)
 export class CarlaStereo<T = StereoSample> extends StereoDataset<T> {
   constructor(root: string, options: StereoOptions<T> = {}) {
     const folder = join(expandHome(root), 'carla-highres', 'trainingF');
@@ -185,6 +187,7 @@ export class CarlaStereo<T = StereoSample> extends StereoDataset<T> {
 }
 
 /** Streets. Files: `root/Kitti2012/{training,testing}/{colored_0,colored_1}/*_10.png`, `training/disp_noc/*.png`. */
+@data.portable(import.meta.url)
 export class Kitti2012Stereo<T = StereoSample> extends StereoDataset<T> {
   constructor(root: string, options: SplitOptions<T> = {}) {
     const { split } = choose(TRAIN_TEST, { ...options });
@@ -195,6 +198,7 @@ export class Kitti2012Stereo<T = StereoSample> extends StereoDataset<T> {
 }
 
 /** Streets. Files: `root/Kitti2015/{training,testing}/{image_2,image_3}/*.png`, `training/{disp_occ_0,disp_occ_1}/*.png`. */
+@data.portable(import.meta.url)
 export class Kitti2015Stereo<T = StereoSample> extends StereoDataset<T> {
   constructor(root: string, options: SplitOptions<T> = {}) {
     const { split } = choose(TRAIN_TEST, { ...options });
@@ -205,6 +209,7 @@ export class Kitti2015Stereo<T = StereoSample> extends StereoDataset<T> {
 }
 
 /** Pictures made by a computer. Files: `root/CREStereo/{shapenet,reflective,tree,hole}/*_{left,right}.jpg`, `*_{left,right}.disp.png`. */
+@data.portable(import.meta.url)
 export class CREStereo<T = StereoSample> extends StereoDataset<T> {
   constructor(root: string, options: StereoOptions<T> = {}) {
     const files = ['shapenet', 'reflective', 'tree', 'hole'].flatMap((part) =>
@@ -227,6 +232,7 @@ const [FALLING_BASELINE, FALLING_UNIT] = [6, 100];
  * Household things falling. Files: `root/FallingThings/{single,mixed}/…/*.{left,right}.jpg`, `*.{left,right}.depth.png`,
  * `_camera_settings.json`. Tremblay et al., 2018.
  */
+@data.portable(import.meta.url)
 export class FallingThingsStereo<T = StereoSample> extends StereoDataset<T> {
   constructor(root: string, options: StereoOptions<T> & { variant?: 'single' | 'mixed' | 'both' } = {}) {
     const { variant } = choose({ choices: { variant: ['single', 'mixed', 'both'] } as const }, { ...options });
@@ -263,6 +269,7 @@ const PASSES = { clean: ['clean'], final: ['final'], both: ['clean', 'final'] } 
  * Rendered scenes. Files: `root/SceneFlow/<variant>/frames_{clean,final}pass/…/{left,right}/*.png`, `disparity/…/{left,right}/*.pfm`.
  * Mayer et al., 2016.
  */
+@data.portable(import.meta.url)
 export class SceneFlowStereo<T = StereoSample> extends StereoDataset<T> {
   constructor(
     root: string,
@@ -296,6 +303,7 @@ export class SceneFlowStereo<T = StereoSample> extends StereoDataset<T> {
  * An animated film. Files: `root/Sintel/training/{clean,final}_{left,right}/<scene>/*.png`, `disparities`, `occlusions`,
  * `outofframe`. Butler et al., 2012.
  */
+@data.portable(import.meta.url)
 export class SintelStereo<T = StereoSample> extends StereoDataset<T> {
   constructor(root: string, options: StereoOptions<T> & { passName?: 'final' | 'clean' | 'both' } = {}) {
     const { passName } = choose({ choices: { passName: ['final', 'clean', 'both'] } as const }, { ...options });
@@ -328,6 +336,7 @@ const sintelDisparity: ReadDisparity = async (path) => {
 };
 
 /** Rooms. Files: `root/InStereo2k/{train,test}/<scene>/{left,right}.png`, `{left,right}_disp.png`. Bao et al., 2020. */
+@data.portable(import.meta.url)
 export class InStereo2k<T = StereoSample> extends StereoDataset<T> {
   constructor(root: string, options: SplitOptions<T> = {}) {
     const { split } = choose(TRAIN_TEST, { ...options });
@@ -337,6 +346,7 @@ export class InStereo2k<T = StereoSample> extends StereoDataset<T> {
 }
 
 /** Rooms and gardens. Files: `root/ETH3D/two_view_{training,test}/<scene>/{im0,im1}.png`, `two_view_training_gt/<scene>/{disp0GT.pfm,mask0nocc.png}`. */
+@data.portable(import.meta.url)
 export class ETH3DStereo<T = StereoSample> extends StereoDataset<T> {
   constructor(root: string, options: SplitOptions<T> = {}) {
     const { split } = choose(TRAIN_TEST, { ...options });
@@ -372,6 +382,7 @@ export interface Middlebury2014Options<T> extends StereoOptions<T> {
  * Rooms in high resolution. Files: `root/Middlebury2014/{train,additional,test}/<scene>-{perfect,imperfect}/{im0,im1}.png`,
  * `{disp0,disp1}.pfm`. Scharstein et al., 2014.
  */
+@data.portable(import.meta.url)
 export class Middlebury2014Stereo<T = StereoSample> extends StereoDataset<T> {
   constructor(root: string, options: Middlebury2014Options<T> = {}) {
     const { split } = choose({ choices: { split: ['train', 'additional', 'test'] } as const }, { ...options });

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { ArgumentError, type Tensor } from '@edgeai/torch';
+import { ArgumentError, data, type Tensor } from '@edgeai/torch';
 import type { DetectionTarget } from '../annotations/detection-target.ts';
 import { parseVoc, type VocAnnotation, vocObjects, vocTarget } from '../annotations/voc-xml.ts';
 import { readLines } from '../files/text.ts';
@@ -130,6 +130,7 @@ export interface VOCFolderOptions<T, Y> extends VisionDatasetOptions<Tensor, T, 
  * Anybody's pictures annotated in VOC's form, with the tensors that detectors learn from: [picture, {@link DetectionTarget}].
  * Files: `root/{JPEGImages,Annotations,ImageSets/Main}`.
  */
+@data.portable(import.meta.url)
 export class VOCFolder<T = Tensor, Y = DetectionTarget> extends PublishedDataset<DetectionTarget, T, Y> {
   /** @throws {DatasetError} when files are missing or an annotation is malformed */
   constructor(root: string, options: VOCFolderOptions<T, Y> = {}) {
