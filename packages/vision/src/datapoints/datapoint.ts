@@ -1,6 +1,6 @@
 /** @file Tensors that say what they are: transforms treat an image, a mask and boxes each in its own way. */
 
-import { ArgumentError, type Tensor } from '@edgeai/torch';
+import { ArgumentError, data as loading, type Tensor } from '@edgeai/torch';
 import type { BoundingBoxFormat } from './boxes.ts';
 
 /** What a datapoint is. */
@@ -19,7 +19,20 @@ export abstract class Datapoint {
   }
 
   /** The same kind of datapoint, with the same facts, around another tensor. */
-  abstract with(data: Tensor): this;
+  with(data: Tensor): this {
+    return new (this.constructor as new (data: Tensor, ...facts: readonly unknown[]) => this)(data, ...this.facts());
+  }
+
+  /** What the constructor takes beside the tensor. */
+  protected facts(): readonly unknown[] {
+    return [];
+  }
+
+  /** @internal How a worker thread's datapoint comes to the main thread. */
+  [loading.workerSource](): loading.WorkerSource {
+    const args = [this.data, ...this.facts()];
+    return { module: import.meta.url, name: this.constructor.name, as: 'class', args };
+  }
 
   toString(): string {
     const { dtype, shape } = this.data;
@@ -40,10 +53,6 @@ export class Image extends Datapoint {
     super(data);
     checkDimensions(data, 3, '[…, channels, height, width]');
   }
-
-  with(data: Tensor): this {
-    return new Image(data) as this;
-  }
 }
 
 /** Frames […, time, channels, height, width]. */
@@ -54,10 +63,6 @@ export class Video extends Datapoint {
     super(data);
     checkDimensions(data, 4, '[…, time, channels, height, width]');
   }
-
-  with(data: Tensor): this {
-    return new Video(data) as this;
-  }
 }
 
 /** Classes of pixels [height, width], or one mask an object [objects, height, width]. Resampled without mixing values. */
@@ -67,10 +72,6 @@ export class Mask extends Datapoint {
   constructor(data: Tensor) {
     super(data);
     checkDimensions(data, 2, '[…, height, width]');
-  }
-
-  with(data: Tensor): this {
-    return new Mask(data) as this;
   }
 }
 
@@ -92,8 +93,8 @@ export class BoundingBox extends Datapoint {
     this.spatialSize = checkSize(spatialSize);
   }
 
-  with(data: Tensor): this {
-    return new BoundingBox(data, this.format, this.spatialSize) as this;
+  protected override facts(): readonly unknown[] {
+    return [this.format, this.spatialSize];
   }
 
   protected override describe(): string {
@@ -128,8 +129,8 @@ export class Keypoints extends Datapoint {
     this.mirror = mirror;
   }
 
-  with(data: Tensor, spatialSize: SpatialSize = this.spatialSize): this {
-    return new Keypoints(data, spatialSize, this.mirror === undefined ? {} : { mirror: this.mirror }) as this;
+  protected override facts(): readonly unknown[] {
+    return [this.spatialSize, this.mirror === undefined ? {} : { mirror: this.mirror }];
   }
 
   protected override describe(): string {
@@ -148,8 +149,8 @@ export class Label extends Datapoint {
     this.categories = categories;
   }
 
-  with(data: Tensor): this {
-    return new Label(data, this.categories) as this;
+  protected override facts(): readonly unknown[] {
+    return [this.categories];
   }
 }
 
@@ -166,8 +167,8 @@ export class OneHotLabel extends Datapoint {
     this.categories = categories;
   }
 
-  with(data: Tensor): this {
-    return new OneHotLabel(data, this.categories) as this;
+  protected override facts(): readonly unknown[] {
+    return [this.categories];
   }
 }
 
