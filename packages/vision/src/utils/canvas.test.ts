@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { expectNoLeaks, fromTypedArray, full, keep, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
+import { BoundingBox, Keypoints } from '../datapoints/index.ts';
 import { readImage } from '../io/index.ts';
 import { states } from '../testing/fill.ts';
 import { Canvas } from './canvas.ts';
@@ -151,6 +152,26 @@ describe('arguments', () => {
       ] as number[][][]);
       const hidden = drawKeypoints(grey, points, { connectivity: [[0, 1]], visibility: tensor([[1, 0]]), radius: 1 });
       assert.equal(values(hidden.select(0, 0)).filter((value) => value === 255).length, 5);
+    });
+  });
+
+  it('may be datapoints', () => {
+    scope(() => {
+      const black = zeros([3, 12, 16], { dtype: 'uint8' });
+      const box = new BoundingBox(tensor([[2, 3, 6, 5]]), 'XYWH', [12, 16]);
+      const corners = tensor([[2, 3, 8, 8]]);
+      assert.deepEqual(values(drawBoundingBoxes(black, box)), values(drawBoundingBoxes(black, corners)));
+      const points = new Keypoints(
+        tensor([
+          [
+            [4, 4, 1],
+            [9, 6, 0],
+          ],
+        ] as number[][][]),
+        [12, 16],
+      );
+      const shown = drawKeypoints(black, points, { radius: 1 });
+      assert.deepEqual(values(shown), values(drawKeypoints(black, tensor([[[4, 4]]] as number[][][]), { radius: 1 })));
     });
   });
 

@@ -1,39 +1,16 @@
 /** @file Colours: how they may be given, torchvision's palette, and one in which neighbouring classes are easy to tell apart. */
 
 import { ArgumentError } from '@edgeai/torch';
+import { COLOUR_NAMES } from './colour-names.ts';
 
 /** Red, green and blue, 0 … 255. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
-/** A colour by its numbers, as `#rgb` or `#rrggbb`, or by name. */
+/** A colour by its numbers, as `#rgb` or `#rrggbb`, or by its name in CSS. */
 export type Colour = Rgb | string;
 
 /** One for all, or one for each. */
 export type Colours = Colour | readonly Colour[];
-
-/** The names of HTML's basic colours, and orange. */
-const NAMES: Readonly<Record<string, Rgb>> = {
-  black: [0, 0, 0],
-  silver: [192, 192, 192],
-  gray: [128, 128, 128],
-  grey: [128, 128, 128],
-  white: [255, 255, 255],
-  maroon: [128, 0, 0],
-  red: [255, 0, 0],
-  purple: [128, 0, 128],
-  fuchsia: [255, 0, 255],
-  magenta: [255, 0, 255],
-  green: [0, 128, 0],
-  lime: [0, 255, 0],
-  olive: [128, 128, 0],
-  yellow: [255, 255, 0],
-  navy: [0, 0, 128],
-  blue: [0, 0, 255],
-  teal: [0, 128, 128],
-  aqua: [0, 255, 255],
-  cyan: [0, 255, 255],
-  orange: [255, 165, 0],
-};
 
 /** The numbers of a colour. @throws {ArgumentError} for what is none */
 export function toRgb(colour: Colour): Rgb {
@@ -42,11 +19,8 @@ export function toRgb(colour: Colour): Rgb {
     if (!whole) throw ArgumentError.expected('colour', 'three whole numbers from 0 to 255', `[${colour.join(', ')}]`);
     return colour;
   }
-  const named = NAMES[colour.toLowerCase()];
-  if (named !== undefined) return named;
-  const digits = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.exec(colour)?.[1];
-  if (digits === undefined)
-    throw ArgumentError.expected('colour', `#rgb, #rrggbb or one of ${Object.keys(NAMES).join(', ')}`, colour);
+  const digits = COLOUR_NAMES.get(colour.toLowerCase()) ?? /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.exec(colour)?.[1];
+  if (digits === undefined) throw ArgumentError.expected('colour', '#rgb, #rrggbb or a name that CSS has', colour);
   const size = digits.length / 3;
   const part = (i: number) => Number.parseInt(digits.slice(i * size, (i + 1) * size).repeat(3 - size), 16);
   return [part(0), part(1), part(2)];

@@ -1,6 +1,8 @@
 /** @file Shows boxes in an image, with labels. */
 
 import { ArgumentError, scope, type Tensor } from '@edgeai/torch';
+import { convertFormat } from '../datapoints/boxes.ts';
+import { BoundingBox } from '../datapoints/datapoint.ts';
 import { Canvas } from './canvas.ts';
 import { type Colour, type Colours, coloursFor, toRgb } from './colours.ts';
 
@@ -26,17 +28,21 @@ const FILL_OPACITY = 100;
  * Draws boxes. A grey image becomes RGB.
  *
  * @param image uint8 [1 or 3, height, width]
- * @param boxes [boxes, 4] as left, top, right, bottom, in pixels; cut to whole ones
+ * @param boxes [boxes, 4] as left, top, right, bottom, in pixels, cut to whole ones; or a `BoundingBox`
  * @returns a new uint8 image [3, height, width]
  * @throws {ArgumentError} for other types or shapes, boxes turned inside out, or fewer labels or colours than boxes
  */
-export function drawBoundingBoxes(image: Tensor, boxes: Tensor, options: DrawBoxesOptions = {}): Tensor {
+export function drawBoundingBoxes(image: Tensor, boxes: Tensor | BoundingBox, options: DrawBoxesOptions = {}): Tensor {
   const { labels, fill = false, width = 1, fontSize = 10, labelBackground } = options;
   checkImage(image);
-  if (boxes.ndim !== 2 || boxes.size(1) !== 4)
-    throw ArgumentError.expected('boxes', 'the shape [boxes, 4]', `[${boxes.shape.join(', ')}]`);
+  const { shape } = boxes instanceof BoundingBox ? boxes.data : boxes;
+  if (shape.length !== 2 || shape[1] !== 4)
+    throw ArgumentError.expected('boxes', 'the shape [boxes, 4]', `[${shape.join(', ')}]`);
   if (!Number.isInteger(width) || width < 1) throw ArgumentError.expected('width', 'a whole number above 0', width);
-  const rows = scope(() => boxes.to('float64').trunc().toArray()) as [number, number, number, number][];
+  const rows = scope(() => {
+    const corners = boxes instanceof BoundingBox ? convertFormat(boxes.data, boxes.format, 'XYXY') : boxes;
+    return corners.to('float64').trunc().toArray();
+  }) as [number, number, number, number][];
   if (labels !== undefined && labels.length !== rows.length)
     throw ArgumentError.expected('labels', `${rows.length} texts, one a box`, labels);
   const colours = coloursFor(rows.length, options.colors);

@@ -1,6 +1,7 @@
 /** @file Shows key points in an image, such as the joints of a person, and the lines between them. */
 
 import { ArgumentError, scope, type Tensor } from '@edgeai/torch';
+import { Keypoints } from '../datapoints/datapoint.ts';
 import { Canvas } from './canvas.ts';
 import { type Colour, toRgb } from './colours.ts';
 import { checkImage } from './draw-boxes.ts';
@@ -24,11 +25,24 @@ export interface DrawKeypointsOptions {
  * Draws key points and lines between them.
  *
  * @param image uint8 [1 or 3, height, width]
- * @param keypoints [instances, points, 2], x and y in pixels; cut to whole ones
+ * @param keypoints [instances, points, 2], x and y in pixels, cut to whole ones; or `Keypoints`, whose third column is the visibility
  * @returns a new uint8 image [3, height, width]
  * @throws {ArgumentError} for other types or shapes, or lines to points that do not exist
  */
-export function drawKeypoints(image: Tensor, keypoints: Tensor, options: DrawKeypointsOptions = {}): Tensor {
+export function drawKeypoints(
+  image: Tensor,
+  keypoints: Tensor | Keypoints,
+  options: DrawKeypointsOptions = {},
+): Tensor {
+  if (!(keypoints instanceof Keypoints)) return drawPoints(image, keypoints, options);
+  return scope(() => {
+    const { data } = keypoints;
+    const visibility = data.size(-1) > 2 ? data.select(-1, 2) : undefined;
+    return drawPoints(image, data.narrow(-1, 0, 2), { visibility, ...options });
+  });
+}
+
+function drawPoints(image: Tensor, keypoints: Tensor, options: DrawKeypointsOptions): Tensor {
   const { connectivity = [], colors = 'white', lineColor = 'white', radius = 2, width = 3, visibility } = options;
   checkImage(image);
   if (keypoints.ndim !== 3 || keypoints.size(2) !== 2)

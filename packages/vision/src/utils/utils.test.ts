@@ -66,13 +66,15 @@ test('flow becomes colour: direction as hue, length as strength', async () => {
 });
 
 test('colours', () => {
-  assert.deepEqual(['#f80', '#FF8800', 'Orange', [1, 2, 3] as const].map(toRgb), [
+  assert.deepEqual(['#f80', '#FF8800', 'Orange', [1, 2, 3] as const, 'tomato', 'grey'].map(toRgb), [
     [255, 136, 0],
     [255, 136, 0],
     [255, 165, 0],
     [1, 2, 3],
+    [255, 99, 71],
+    [128, 128, 128],
   ]);
-  assert.throws(() => toRgb('mauve'), /#rrggbb or one of black/);
+  assert.throws(() => toRgb('mauve'), /#rrggbb or a name that CSS has/);
   assert.throws(() => toRgb([0, 0, 256]), /from 0 to 255/);
   assert.deepEqual(colourPalette(4), [
     [0, 0, 0],
