@@ -3,3 +3,4 @@
 export * as losses from './losses/index.ts';
 export * as metrics from './metrics/index.ts';
 export * as models from './models/index.ts';
+export * as scenes from './scenes/index.ts';
