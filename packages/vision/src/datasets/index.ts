@@ -42,6 +42,18 @@ export type { AnnotatedBox, Annotation, LayoutKind, LayoutSplit, RecognisedDatas
 export { type Count, type SplitStatistics, type StatisticsOptions, statistics } from './layouts/statistics.ts';
 export { EMNIST, type EmnistSplit, FashionMNIST, KMNIST, MNIST } from './mnist.ts';
 export {
+  isPackedFile,
+  PackedDataset,
+  type PackedDatasetOptions,
+  type PackFiles,
+  type PackFormat,
+  type PackImages,
+  type PackOptions,
+  type PackReport,
+  packDataset,
+  packedSplits,
+} from './packed/index.ts';
+export {
   type DownloadChoice,
   type IntegrityChoice,
   type PublishedClass,
@@ -130,4 +142,24 @@ export {
   type WiderFaces,
 } from './sets/street-sets.ts';
 export { VOC_CLASSES, VOCDetection, VOCFolder, type VOCFolderOptions, VOCSegmentation } from './sets/voc.ts';
+export { RandomClipSampler, UniformClipSampler } from './video/clip-samplers.ts';
+export {
+  readVideoTimes,
+  resampleFrames,
+  type VideoClip,
+  VideoClips,
+  type VideoClipsOptions,
+  type VideoTimes,
+  type VideoTimesOptions,
+} from './video/video-clips.ts';
+export {
+  type FoldOptions,
+  HMDB51,
+  Kinetics,
+  type KineticsOptions,
+  UCF101,
+  VideoDataset,
+  type VideoDatasetOptions,
+  VideoFolder,
+} from './video/video-sets.ts';
 export { FileDataset, VisionDataset, type VisionDatasetOptions } from './vision-dataset.ts';

@@ -13,6 +13,7 @@ import { openFashionMnistInWorkers } from './in-workers.ts';
 import { cachedListing, type Listing } from './listing-cache.ts';
 import type { ClassificationSample } from './mix.ts';
 import { readModelMaker } from './modelmaker.ts';
+import { PackedImages, splitsOf } from './packed.ts';
 
 /** Images with their classes. */
 export type ClassificationData = data.Dataset<ClassificationSample> & {
@@ -29,6 +30,7 @@ export async function openTrainingData(
   transform: transforms.Transform,
 ): Promise<ClassificationData> {
   if (config.dataset === 'fashion-mnist') return openFashionMnistInWorkers(config.dataPath, 'train', transform);
+  if (isPacked(config)) return new PackedImages(config.dataPath, splitOf(config.dataPath, 'train'), transform, null);
   const { files, classes } = list(config, 'train', []);
   return new ImageList(files, classes, transform);
 }
@@ -43,6 +45,14 @@ export async function openEvaluationData(
   modelClasses: readonly string[],
 ): Promise<ClassificationData> {
   if (config.dataset === 'fashion-mnist') return openFashionMnistInWorkers(config.dataPath, 'val', transform);
+  if (isPacked(config)) {
+    const split = splitOf(config.dataPath, 'val');
+    const packed = new PackedImages(config.dataPath, split, transform, null);
+    const labels = classMapping(packed.classes, modelClasses, config.dataPath);
+    if (labels === null) return packed;
+    packed.dispose();
+    return new PackedImages(config.dataPath, split, transform, { labels, classes: modelClasses });
+  }
   const { files, classes } = list(config, 'val', modelClasses);
   const mapping = classMapping(classes, modelClasses, config.dataPath ?? config.dataset);
   if (mapping === null) return new ImageList(files, modelClasses.length > 0 ? modelClasses : classes, transform);
@@ -51,6 +61,23 @@ export async function openEvaluationData(
 }
 
 type Split = 'train' | 'val';
+
+/** Whether the data is one packed file. */
+function isPacked(config: DataConfig): config is DataConfig & { dataPath: string } {
+  return config.dataPath !== null && config.dataset === 'folder' && datasets.isPackedFile(config.dataPath);
+}
+
+/** The split to use: the one of that name; to evaluate on, the only one serves too. */
+function splitOf(path: string, wanted: Split): string {
+  const splits = splitsOf(path);
+  if (splits.includes(wanted)) return wanted;
+  const [only] = splits;
+  if (wanted === 'val' && splits.length === 1 && only !== undefined) return only;
+  throw new FailureError(
+    'NO_DATA',
+    `--data-path ${path}: the pack has no split ${wanted}, only ${splits.join(', ')}; pack a folder that has ${wanted}/<class>/<image>`,
+  );
+}
 
 function list(config: DataConfig, split: Split, modelClasses: readonly string[]): Listing {
   const root = config.dataPath ?? '';
@@ -69,7 +96,10 @@ function list(config: DataConfig, split: Split, modelClasses: readonly string[])
 function listFolder(root: string, split: Split, cache: boolean): Listing {
   if (!existsSync(root)) throw new FailureError('NO_DATA', `--data-path ${root}: there is no such folder`);
   if (!statSync(root).isDirectory())
-    throw new FailureError('NO_DATA', `--data-path ${root}: expected a folder but it is a file`);
+    throw new FailureError(
+      'NO_DATA',
+      `--data-path ${root}: expected a folder or a packed data set but it is a file of another kind`,
+    );
   const own = join(root, split);
   if (!existsSync(own) && split === 'train') {
     throw new FailureError(
