@@ -10,6 +10,7 @@ import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { reportFailure } from './failure.ts';
+import { lintCommand } from './lint.ts';
 import { predictCommand } from './predict.ts';
 import { letThreadsSleep } from './threads.ts';
 import { trainCommand } from './train.ts';
@@ -59,6 +60,7 @@ export function buildProgram(context: CommandContext): Command {
     .addCommand(dataCommand(context))
     .addCommand(zooCommand(context))
     .addCommand(complexityCommand(context))
+    .addCommand(lintCommand(context))
     .addCommand(doctorCommand(context));
   program.commandsGroup('More:');
   prepare(program);
