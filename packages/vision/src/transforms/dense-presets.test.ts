@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { expectNoLeaks, randint, scope, type Tensor } from '@edgeai/torch';
-import { functional as F, OpticalFlow, SemanticSegmentation, VideoClassification } from './index.ts';
+import { functional as F, ObjectDetection, OpticalFlow, SemanticSegmentation, VideoClassification } from './index.ts';
 
 const bytes = (shape: number[]) => randint(0, 256, shape, { dtype: 'uint8' });
 const equal = (a: Tensor, b: Tensor) => a.shape.join() === b.shape.join() && Number(a.sub(b).abs().max().item()) === 0;
@@ -42,5 +42,14 @@ test('flow: both images to -1 … 1', () => {
   scope(() => {
     const [first, second] = new OpticalFlow()(bytes([3, 8, 8]).fill_(255), bytes([3, 8, 8]).fill_(0));
     assert.deepEqual([first.max().item(), first.min().item(), second.max().item()], [1, 1, -1]);
+  });
+});
+
+test('detection: bytes to 0 … 1, floats as they are', () => {
+  scope(() => {
+    const image = bytes([3, 8, 8]);
+    const made = new ObjectDetection()(image);
+    assert.ok(equal(made, F.convertImageDtype(image)));
+    assert.equal(new ObjectDetection()(made), made);
   });
 });

@@ -99,6 +99,14 @@ export class VideoClassification extends nn.Module<[Tensor], Tensor> {
   }
 }
 
+/** An image as float32 in 0 … 1: detectors resize and normalise by themselves. */
+@data.portable(import.meta.url)
+export class ObjectDetection extends nn.Module<[Tensor], Tensor> {
+  forward(image: Tensor): Tensor {
+    return toFloat(image);
+  }
+}
+
 /** Both images as float32 in -1 … 1. */
 @data.portable(import.meta.url)
 export class OpticalFlow extends nn.Module<[Tensor, Tensor], [Tensor, Tensor]> {

@@ -21,6 +21,7 @@ export {
   type Transform,
 } from './containers.ts';
 export {
+  ObjectDetection,
   OpticalFlow,
   SemanticSegmentation,
   type SemanticSegmentationOptions,
