@@ -237,7 +237,7 @@ export interface SanitizeOptions {
 
 /**
  * Removes boxes that are too small or reach outside the image, with what belongs to them in the same object of the sample: labels, masks
- * [objects, height, width] and key points [objects, points, …].
+ * [objects, height, width], key points [objects, points, …], and the tensors `area` and `iscrowd`.
  */
 @data.portable(import.meta.url)
 export class SanitizeBoundingBox extends Transform {
@@ -253,23 +253,30 @@ export class SanitizeBoundingBox extends Transform {
 
   override forward(...parts: unknown[]): unknown {
     const sample = parts.length === 1 ? parts[0] : parts;
-    const chosen = this.labelsGetter == null ? undefined : this.labelsGetter(sample);
-    return this.#clean(sample, undefined, chosen);
+    return this.#clean(sample, undefined, new Set([this.labelsGetter?.(sample)]));
   }
 
   protected prepare(): undefined {
     return undefined;
   }
 
-  /** @param valid boxes of the surrounding structure, for what has none of its own */
-  #clean(sample: unknown, valid: Tensor | undefined, chosen: unknown): unknown {
-    if (!isStructure(sample)) return this.#keep(sample, valid, chosen);
-    const children = Object.values(sample);
-    const box = children.find((child) => child instanceof BoundingBox);
+  /**
+   * @param valid boxes of the surrounding structure, for what has none of its own
+   * @param named plain tensors that have one entry a box
+   */
+  #clean(sample: unknown, valid: Tensor | undefined, named: ReadonlySet<unknown>): unknown {
+    if (!isStructure(sample)) return keep(sample, valid, named);
+    const box = Object.values(sample).find((child) => child instanceof BoundingBox);
     const own = box === undefined ? valid : this.#validOf(box);
-    const labels = this.labelsGetter === undefined && box !== undefined ? findLabels(sample) : chosen;
-    if (Array.isArray(sample)) return sample.map((child) => this.#clean(child, own, labels));
-    return Object.fromEntries(Object.entries(sample).map(([key, child]) => [key, this.#clean(child, own, labels)]));
+    const beside = box === undefined ? named : new Set([...named, ...this.#besideBoxes(sample)]);
+    const clean = (child: unknown) => this.#clean(child, own, beside);
+    if (Array.isArray(sample)) return sample.map(clean);
+    return Object.fromEntries(Object.entries(sample).map(([key, child]) => [key, clean(child)]));
+  }
+
+  *#besideBoxes(sample: Record<string, unknown> | readonly unknown[]): Generator<unknown> {
+    if (this.labelsGetter === undefined) yield findLabels(sample);
+    for (const key of PER_OBJECT) yield (sample as Record<string, unknown>)[key];
   }
 
   #validOf(box: BoundingBox): Tensor {
@@ -278,13 +285,16 @@ export class SanitizeBoundingBox extends Transform {
     return soundBoxes(box.data, box.format, box.spatialSize, this.minSize);
   }
 
-  #keep(leaf: unknown, valid: Tensor | undefined, labels: unknown): unknown {
-    if (valid === undefined) return leaf;
-    if (leaf instanceof Datapoint) return keepObjects(leaf, valid);
-    return leaf === labels && leaf instanceof Tensor ? select(leaf, valid) : leaf;
-  }
-
   override extraRepr(): string {
     return `minSize=${this.minSize}`;
   }
+}
+
+/** What COCO tells of each object beside its label. */
+const PER_OBJECT = ['area', 'iscrowd'] as const;
+
+function keep(leaf: unknown, valid: Tensor | undefined, named: ReadonlySet<unknown>): unknown {
+  if (valid === undefined) return leaf;
+  if (leaf instanceof Datapoint) return keepObjects(leaf, valid);
+  return leaf instanceof Tensor && named.has(leaf) ? select(leaf, valid) : leaf;
 }

@@ -92,3 +92,4 @@ export {
   TrivialAugmentWide,
 } from './pixels.ts';
 export { type Change, type FillByKind, type Lifted, type LiftedTransform, Transform } from './transform.ts';
+export { ToDatapoints, type ToDatapointsOptions } from './wrap.ts';

@@ -294,7 +294,8 @@ describe('detectors', () => {
       masks: new Mask(arange(4).view([4, 1, 1]).expand([4, 40, 60])),
       labels: tensor([1, 2, 3, 4]),
       names: new Label(tensor([10, 20, 30, 40])),
-      area: tensor([1, 2, 3, 4]),
+      area: tensor([5, 6, 7, 8]),
+      ids: tensor([1, 2, 3, 4]),
     },
     extra: new Mask(zeros([40, 60])),
   });
@@ -314,17 +315,18 @@ describe('detectors', () => {
       ],
     );
     assert.deepEqual(
-      [values(target.area), extra.data.shape],
+      [values(target.area), values(target.ids), extra.data.shape],
       [
+        [5, 8],
         [1, 2, 3, 4],
         [40, 60],
       ],
     );
     const large = new v2.SanitizeBoundingBox({
       minSize: 15,
-      labelsGetter: (s) => (s as ReturnType<typeof crowd>).target.area,
+      labelsGetter: (s) => (s as ReturnType<typeof crowd>).target.ids,
     })(crowd());
-    assert.deepEqual([values(large.target.area), values(large.target.labels)], [[4], [1, 2, 3, 4]]);
+    assert.deepEqual([values(large.target.ids), values(large.target.labels)], [[4], [1, 2, 3, 4]]);
     assert.throws(() => new v2.SanitizeBoundingBox({ minSize: 0 }), /at least 1/);
   });
 
@@ -478,6 +480,30 @@ describe('composition', () => {
       crops.map((crop) => crop.data.shape),
       new Array(5).fill([3, 2, 2]),
     );
+  });
+
+  scoped('ToDatapoints makes them of what data sets give', () => {
+    const picture = image(1, 3, 12, 16);
+    const target = {
+      boxes: tensor([[1, 2, 3, 4]]),
+      masks: zeros([1, 12, 16]),
+      keypoints: zeros([1, 2, 3]),
+      labels: tensor([5]),
+      area: tensor([4]),
+      size: [12, 16],
+    };
+    const [wrapped, made] = new v2.ToDatapoints({ mirror: [1, 0] })(picture, target) as unknown as [
+      Image,
+      { boxes: BoundingBox; masks: Mask; keypoints: Keypoints; labels: Label; area: Tensor; size: number[] },
+    ];
+    assert.ok(wrapped instanceof Image && made.masks instanceof Mask && made.labels instanceof Label);
+    assert.deepEqual([made.boxes.format, made.boxes.spatialSize, made.keypoints.mirror], ['XYXY', [12, 16], [1, 0]]);
+    assert.deepEqual([made.area, made.size], [target.area, [12, 16]]);
+    const [, mask] = new v2.ToDatapoints()(picture, zeros([1, 12, 16])) as unknown as [Image, Mask];
+    assert.ok(mask instanceof Mask);
+    const [plain, boxes] = new v2.ToPureTensor()([wrapped, made.boxes]) as unknown as [Tensor, Tensor];
+    assert.deepEqual([plain, boxes], [picture, target.boxes]);
+    assert.throws(() => new v2.ToDatapoints()({ id: 1 }), /an image tensor/);
   });
 
   it('datapoints say what they are, and refuse what they are not', () => {
