@@ -1,0 +1,116 @@
+/** @file Resizing, cropping, mirroring and turning of images together with flow, depth and classes. */
+
+import { nn, stack, type Tensor, tensor } from '@edgeai/torch';
+import { transforms } from '@edgeai/vision';
+import { uniform, wholeBelow } from './random.ts';
+import {
+  type DenseMap,
+  type DenseSample,
+  type DenseTransform,
+  isContinuous,
+  mapSample,
+  sizeOf,
+  unknownValue,
+} from './sample.ts';
+
+const { functional: F } = transforms;
+
+/** Height and width. */
+export type Size = readonly [height: number, width: number];
+
+/** A map in another size; flow vectors grow with it. Images are interpolated, with a wider filter where they shrink; others take the nearest pixel. */
+export function resizeMap({ kind, map }: DenseMap, [height, width]: Size): Tensor {
+  const [, oldHeight = 1, oldWidth = 1] = map.shape;
+  if (oldHeight === height && oldWidth === width) return map;
+  if (isContinuous(kind)) return F.resize(map, [height, width], { backend: 'tensor', antialias: true });
+  const batch = map.unsqueeze(0);
+  const nearest = nn.functional.interpolate(batch.to('float32'), { size: [height, width], mode: 'nearest' });
+  const resized = nearest.squeeze(0).to(map.dtype);
+  return kind === 'flow' ? scaleVectors(resized, width / oldWidth, height / oldHeight) : resized;
+}
+
+function scaleVectors(flow: Tensor, x: number, y: number): Tensor {
+  return flow.mul(tensor([x, y], { dtype: 'float32' }).reshape([2, 1, 1]));
+}
+
+/** Images in `size`, targets in `targetSize`. */
+export function resizeTo(size: Size, targetSize: Size = size): DenseTransform {
+  return ({ images, targets }) => ({
+    images: images.map((image) => ({ kind: image.kind, map: resizeMap(image, size) })),
+    targets: targets.map((target) => ({ kind: target.kind, map: resizeMap(target, targetSize) })),
+  });
+}
+
+/** Brings every map to the size of the first image. */
+export const align: DenseTransform = (sample) => {
+  const size = sizeOf(sample);
+  return mapSample(sample, (map) => resizeMap(map, size));
+};
+
+/** A rectangle of every map. */
+export function cropAll(sample: DenseSample, top: number, left: number, height: number, width: number): DenseSample {
+  return mapSample(sample, ({ map }) => map.narrow(1, top, height).narrow(2, left, width));
+}
+
+/** A rectangle of this size at a random place; a sample that is smaller is left as it is in that direction. */
+export function randomCrop([height, width]: Size): DenseTransform {
+  return (sample) => {
+    const [oldHeight, oldWidth] = sizeOf(sample);
+    const [h, w] = [Math.min(height, oldHeight), Math.min(width, oldWidth)];
+    const left = wholeBelow(oldWidth - w + 1);
+    const top = wholeBelow(oldHeight - h + 1);
+    return cropAll(sample, top, left, h, w);
+  };
+}
+
+/**
+ * With probability ½ resizes to `size` times a random factor for each direction, else to `size`; then cuts `size` out of it.
+ *
+ * @param range of the factors, at least 1
+ */
+export function randomScaleCrop(size: Size, range: readonly [low: number, high: number]): DenseTransform {
+  const crop = randomCrop(size);
+  return (sample) => {
+    const scaled = uniform() < 0.5;
+    const factor = () => (scaled ? uniform(range[0], range[1]) : 1);
+    const target: Size = [Math.round(size[0] * factor()), Math.round(size[1] * factor())];
+    return crop(resizeTo([Math.max(target[0], size[0]), Math.max(target[1], size[1])])(sample));
+  };
+}
+
+/** Mirrors left and right with probability ½; flow to the right becomes flow to the left. */
+export const randomHorizontalFlip: DenseTransform = (sample) =>
+  uniform() < 0.5
+    ? mapSample(sample, ({ kind, map }) => {
+        const flipped = map.flip([-1]);
+        return kind === 'flow' ? scaleVectors(flipped, -1, 1) : flipped;
+      })
+    : sample;
+
+/** Turns by up to `degrees` either way with probability ½. What comes in from outside is unknown; flow vectors turn too. */
+export function randomRotation(degrees: number): DenseTransform {
+  return (sample) => {
+    const angle = uniform(-degrees, degrees);
+    return uniform() < 0.5 ? rotateAll(sample, angle) : sample;
+  };
+}
+
+/** Turns counter-clockwise. @param degrees of the turn */
+export function rotateAll(sample: DenseSample, degrees: number): DenseSample {
+  return mapSample(sample, ({ kind, map }) => {
+    const interpolation = isContinuous(kind) ? 'bilinear' : 'nearest';
+    // Outside of a picture is the middle of the range, which normalised images have at 0.
+    const fill = unknownValue(kind);
+    const asFloat = map.to('float32');
+    const turned = F.rotate(asFloat, degrees, { interpolation, fill, backend: 'tensor' }).to(map.dtype);
+    return kind === 'flow' ? rotateVectors(turned, degrees) : turned;
+  });
+}
+
+/** In image coordinates y points down, so that a counter-clockwise turn takes (1, 0) to (cos, −sin). */
+function rotateVectors(flow: Tensor, degrees: number): Tensor {
+  const radians = (degrees * Math.PI) / 180;
+  const [cos, sin] = [Math.cos(radians), Math.sin(radians)];
+  const [u, v] = flow.unbind(0) as [Tensor, Tensor];
+  return stack([u.mul(cos).add(v.mul(sin)), v.mul(cos).sub(u.mul(sin))]);
+}
