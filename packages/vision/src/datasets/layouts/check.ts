@@ -80,14 +80,17 @@ export async function check(
   const plan = dataset.splits.map((split) => spread(split.length, options.limit));
   const total = plan.reduce((sum, indices) => sum + indices.length, 0);
   let done = 0;
+  let checked = 0;
   for (const [i, split] of dataset.splits.entries())
     for (const index of plan[i] ?? []) {
       options.signal?.throwIfAborted();
-      options.onProgress?.(++done, total);
+      done++;
+      options.onProgress?.(done, total);
       const path = split.path(index);
       // A list of everything beside lists of its parts names each picture twice.
       if (split.ownFiles && visited.has(path)) continue;
       visited.add(path);
+      checked++;
       const image = split.ownFiles
         ? await checkFile(path, split.name, contents, findings)
         : await attempt(() => split.image(index), `${path}, sample ${index}`, 'unreadable', findings);
@@ -96,7 +99,7 @@ export async function check(
       if (options.similar === true && split.ownFiles)
         compareOutlines({ path, split: split.name }, outline(image), outlines, findings);
     }
-  return { checked: done, findings };
+  return { checked, findings };
 }
 
 async function attempt<V>(
