@@ -5,7 +5,7 @@ import { AddBlock } from '../../layers/blocks.ts';
 import { ConvDWSepNormAct2d, ConvNormAct2d, pipe } from '../../layers/conv.ts';
 import { type DecoderContext, enlarge, predictionHead } from './decoder.ts';
 import type { EncoderOutput } from './encoder.ts';
-import { type ReceptiveField, Stages } from './receptive-field.ts';
+import { makeStages, type ReceptiveField, runStages } from './receptive-field.ts';
 
 const BLOCKS = 4;
 /** Levels that pooling adds to the encoder's stages. */
@@ -121,19 +121,25 @@ export class BiFpnDecoder extends nn.Module<[EncoderOutput]> {
   readonly fpn: BiFpn;
   readonly pred: nn.Module;
   readonly upsample: nn.Module;
-  readonly #stages: Stages;
+  readonly receptiveField: ReceptiveField;
+  /** Where the encoder has the stages that are joined. */
+  readonly positions: readonly number[];
 
   constructor(context: DecoderContext, receptiveField: ReceptiveField) {
     super();
-    this.#stages = new Stages(context, receptiveField);
-    this.rfblock = this.#stages.rfblock;
-    this.fpn = new BiFpn(context, [...this.#stages.channels].reverse());
+    const { rfblock, channels, positions } = makeStages(context, receptiveField);
+    this.rfblock = rfblock;
+    this.receptiveField = receptiveField;
+    this.positions = positions;
+    this.fpn = new BiFpn(context, [...channels].reverse());
     const { pred, upsample } = predictionHead(context, context.description.channels);
     this.pred = pred;
     this.upsample = upsample;
   }
 
   forward(encoded: EncoderOutput): Tensor {
-    return this.upsample(this.pred(this.fpn(this.#stages.run(encoded).reverse())));
+    return this.upsample(
+      this.pred(this.fpn(runStages(this.rfblock, this.receptiveField, this.positions, encoded).reverse())),
+    );
   }
 }

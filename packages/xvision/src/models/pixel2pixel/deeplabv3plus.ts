@@ -14,7 +14,8 @@ export class DeepLabV3PlusDecoder extends nn.Module<[EncoderOutput]> {
   readonly cat: CatBlock;
   readonly pred: nn.Module;
   readonly upsample2: nn.Module;
-  readonly #fine: number;
+  /** Position of the fine stage among the encoder's. */
+  readonly fine: number;
 
   /** @param shortcutOut channels that the fine stage is brought to */
   constructor(context: DecoderContext, shortcutOut: number) {
@@ -37,12 +38,12 @@ export class DeepLabV3PlusDecoder extends nn.Module<[EncoderOutput]> {
     const { pred, upsample } = predictionHead(context, description.channels + shortcutOut);
     this.pred = pred;
     this.upsample2 = upsample;
-    this.#fine = fine.position;
+    this.fine = fine.position;
   }
 
   forward({ features, taps }: EncoderOutput): Tensor {
     const coarse = this.upsample1(this.aspp(features));
-    const joined = this.cat([coarse, this.shortcut(taps[this.#fine] as Tensor)]);
+    const joined = this.cat([coarse, this.shortcut(taps[this.fine] as Tensor)]);
     return this.upsample2(this.pred(joined));
   }
 }

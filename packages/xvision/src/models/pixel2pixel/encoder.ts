@@ -20,10 +20,11 @@ export class MultiInputEncoder extends nn.Module<Tensor[], EncoderOutput> {
   readonly features: nn.AnyModule;
   /** What each stage gives, in the order of computation. */
   readonly stages: readonly Stage[];
-  readonly #streams: readonly (readonly nn.Module[])[];
-  readonly #fuse: nn.Module | null;
-  readonly #rest: readonly nn.Module[];
-  readonly #wanted = new Set<number>();
+  // In arrays, so that they are no children of their own; `features` holds them.
+  readonly streams: readonly (readonly nn.Module[])[];
+  readonly fusion: readonly nn.Module[];
+  readonly rest: readonly nn.Module[];
+  readonly wanted: Set<number> = new Set();
 
   /**
    * @param makeBackbone makes the backbone for a number of input channels
@@ -41,9 +42,9 @@ export class MultiInputEncoder extends nn.Module<Tensor[], EncoderOutput> {
     if (others.length === 0) {
       this.features = features;
       this.stages = taps.map((tap) => ({ ...tap, nominal: tap.channels }));
-      this.#streams = [[]];
-      this.#fuse = null;
-      this.#rest = features.children() as nn.Module[];
+      this.streams = [[]];
+      this.fusion = [];
+      this.rest = features.children() as nn.Module[];
       return;
     }
     const main = features.children() as nn.Module[];
@@ -61,9 +62,9 @@ export class MultiInputEncoder extends nn.Module<Tensor[], EncoderOutput> {
       ...Object.fromEntries(own.map((children, i) => [`stream${i + 1}`, new nn.Sequential(...children)])),
       streamfuse: fuse,
     });
-    this.#streams = [main.slice(0, numInputBlocks), ...own];
-    this.#fuse = fuse;
-    this.#rest = main.slice(numInputBlocks);
+    this.streams = [main.slice(0, numInputBlocks), ...own];
+    this.fusion = [fuse];
+    this.rest = main.slice(numInputBlocks);
     const single = (tap: Tap): Stage => ({ ...tap, nominal: tap.channels });
     this.stages = [
       ...taps.slice(0, numInputBlocks).map((tap) => ({
@@ -93,7 +94,7 @@ export class MultiInputEncoder extends nn.Module<Tensor[], EncoderOutput> {
         stride,
       ]);
     }
-    this.#wanted.add(position);
+    this.wanted.add(position);
     return { position, channels: stage.channels };
   }
 
@@ -105,18 +106,18 @@ export class MultiInputEncoder extends nn.Module<Tensor[], EncoderOutput> {
       // In-place activations return their input, and a stage may be asked for: only what nobody needs is let go.
       const before = current;
       current = next;
-      if (position > 0 && !this.#wanted.has(position - 1))
+      if (position > 0 && !this.wanted.has(position - 1))
         for (const tensor of before) if (!next.includes(tensor)) releaseIfOwned(tensor);
-      if (this.#wanted.has(position)) taps[position] = next.length === 1 ? (next[0] as Tensor) : cat([...next], 1);
+      if (this.wanted.has(position)) taps[position] = next.length === 1 ? (next[0] as Tensor) : cat([...next], 1);
       position++;
     };
-    const [first = [], ...others] = this.#streams;
+    const [first = [], ...others] = this.streams;
     for (const [i, block] of first.entries()) {
       const blocks = [block, ...others.map((stream) => stream[i] as nn.Module)];
       step(blocks.map((own, stream) => own(current[stream] as Tensor)));
     }
-    if (this.#fuse !== null) step([this.#fuse(cat([...current], 1))]);
-    for (const block of this.#rest) step([block(current[0] as Tensor)]);
+    for (const fuse of this.fusion) step([fuse(cat([...current], 1))]);
+    for (const block of this.rest) step([block(current[0] as Tensor)]);
     return { features: current[0] as Tensor, taps };
   }
 }

@@ -5,7 +5,7 @@ import { AddBlock } from '../../layers/blocks.ts';
 import { ConvDWSepNormAct2d, ConvNormAct2d } from '../../layers/conv.ts';
 import { type DecoderContext, enlarge, predictionHead } from './decoder.ts';
 import type { EncoderOutput } from './encoder.ts';
-import { type ReceptiveField, Stages } from './receptive-field.ts';
+import { makeStages, type ReceptiveField, runStages } from './receptive-field.ts';
 
 /** From the coarsest map to the finest; each step smooths the sum and hands it on. */
 class FeaturePyramid extends nn.Module<[readonly Tensor[]]> {
@@ -49,19 +49,23 @@ export class FpnDecoder extends nn.Module<[EncoderOutput]> {
   readonly fpn: FeaturePyramid;
   readonly pred: nn.Module;
   readonly upsample: nn.Module;
-  readonly #stages: Stages;
+  readonly receptiveField: ReceptiveField;
+  /** Where the encoder has the stages that are joined. */
+  readonly positions: readonly number[];
 
   constructor(context: DecoderContext, receptiveField: ReceptiveField) {
     super();
-    this.#stages = new Stages(context, receptiveField);
-    this.rfblock = this.#stages.rfblock;
-    this.fpn = new FeaturePyramid(context, this.#stages.channels);
+    const { rfblock, channels, positions } = makeStages(context, receptiveField);
+    this.rfblock = rfblock;
+    this.receptiveField = receptiveField;
+    this.positions = positions;
+    this.fpn = new FeaturePyramid(context, channels);
     const { pred, upsample } = predictionHead(context, context.description.channels);
     this.pred = pred;
     this.upsample = upsample;
   }
 
   forward(encoded: EncoderOutput): Tensor {
-    return this.upsample(this.pred(this.fpn(this.#stages.run(encoded))));
+    return this.upsample(this.pred(this.fpn(runStages(this.rfblock, this.receptiveField, this.positions, encoded))));
   }
 }

@@ -37,6 +37,8 @@ export class Pixel2PixelNet extends nn.Module<Tensor[], Tensor[]> {
   readonly sizeMultiple: number;
   /** Default: all decoders get the same features. */
   splitFeatures: FeatureSplit | null = null;
+  /** Give scores of classes in evaluation too, as training and losses need them. Default `false`. */
+  rawOutputs = false;
 
   /** @throws {ArgumentError} for options that do not go together */
   constructor(description: Pixel2PixelDescription, given: Pixel2PixelOptions = {}) {
@@ -93,7 +95,9 @@ export class Pixel2PixelNet extends nn.Module<Tensor[], Tensor[]> {
     });
     const outputs = count === options.outputChannels.length ? maps : this.#share(maps[0] as Tensor);
     return outputs.map((map, i) =>
-      !this.training && options.outputType[i] === 'segmentation' ? map.argmax({ dim: 1, keepdim: true }) : map,
+      !this.training && !this.rawOutputs && options.outputType[i] === 'segmentation'
+        ? map.argmax({ dim: 1, keepdim: true })
+        : map,
     );
   }
 

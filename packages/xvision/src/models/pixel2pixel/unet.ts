@@ -5,7 +5,7 @@ import { CatBlock } from '../../layers/blocks.ts';
 import { ConvDWSepNormAct2d } from '../../layers/conv.ts';
 import { type DecoderContext, enlarge, predictionHead } from './decoder.ts';
 import type { EncoderOutput } from './encoder.ts';
-import { type ReceptiveField, Stages } from './receptive-field.ts';
+import { makeStages, type ReceptiveField, runStages } from './receptive-field.ts';
 
 /** From the coarsest map to the finest; each step narrows to the channels of the finer one. */
 class Expansion extends nn.Module<[readonly Tensor[]]> {
@@ -48,19 +48,23 @@ export class UNetDecoder extends nn.Module<[EncoderOutput]> {
   readonly unet: Expansion;
   readonly pred: nn.Module;
   readonly upsample: nn.Module;
-  readonly #stages: Stages;
+  readonly receptiveField: ReceptiveField;
+  /** Where the encoder has the stages that are joined. */
+  readonly positions: readonly number[];
 
   constructor(context: DecoderContext, receptiveField: ReceptiveField) {
     super();
-    this.#stages = new Stages(context, receptiveField);
-    this.rfblock = this.#stages.rfblock;
-    this.unet = new Expansion(context, this.#stages.channels, Math.max(2 * context.outputChannels, 32));
+    const { rfblock, channels, positions } = makeStages(context, receptiveField);
+    this.rfblock = rfblock;
+    this.receptiveField = receptiveField;
+    this.positions = positions;
+    this.unet = new Expansion(context, channels, Math.max(2 * context.outputChannels, 32));
     const { pred, upsample } = predictionHead(context, this.unet.outChannels);
     this.pred = pred;
     this.upsample = upsample;
   }
 
   forward(encoded: EncoderOutput): Tensor {
-    return this.upsample(this.pred(this.unet(this.#stages.run(encoded))));
+    return this.upsample(this.pred(this.unet(runStages(this.rfblock, this.receptiveField, this.positions, encoded))));
   }
 }
