@@ -11,22 +11,31 @@ import { evaluationTransform, trainTransform } from './transforms.ts';
 const here = import.meta.url;
 
 /** {@link trainTransform}. */
-export const trainTransformInWorkers = data.portableFactory(here, 'trainTransformInWorkers')(trainTransform);
+export const trainTransformInWorkers: typeof trainTransform = data.portableFactory(
+  here,
+  'trainTransformInWorkers',
+)(trainTransform);
 
 /** {@link evaluationTransform}. */
-export const evaluationTransformInWorkers = data.portableFactory(
+export const evaluationTransformInWorkers: typeof evaluationTransform = data.portableFactory(
   here,
   'evaluationTransformInWorkers',
 )(evaluationTransform);
 
 /** {@link trainCollate}. */
-export const trainCollateInWorkers = data.portableFactory(here, 'trainCollateInWorkers')(trainCollate);
+export const trainCollateInWorkers: typeof trainCollate = data.portableFactory(
+  here,
+  'trainCollateInWorkers',
+)(trainCollate);
 
 /** {@link collate}. */
-export const collateInWorkers = data.portable(here, 'collateInWorkers')(collate);
+export const collateInWorkers: typeof collate = data.portable(here, 'collateInWorkers')(collate);
 
 /** {@link openFashionMnist}. */
-export const openFashionMnistInWorkers = data.portableFactory(here, 'openFashionMnistInWorkers')(openFashionMnist);
+export const openFashionMnistInWorkers: typeof openFashionMnist = data.portableFactory(
+  here,
+  'openFashionMnistInWorkers',
+)(openFashionMnist);
 
 /** More threads than this would wait for each other rather than for images. */
 const MOST_WORKERS = 8;
