@@ -1,6 +1,6 @@
 /** @file Which clips of videos are looked at: evenly spread ones of each video, or random ones. */
 
-import { ArgumentError, type data, type Generator, randperm, scope } from '@edgeai/torch';
+import { ArgumentError, data, type Generator, randperm, scope } from '@edgeai/torch';
 import type { VideoClips } from './video-clips.ts';
 
 function checkCount(name: string, count: number): void {
@@ -8,6 +8,7 @@ function checkCount(name: string, count: number): void {
 }
 
 /** So many clips of each video, evenly spread, in order: for evaluation. Short videos have the same clip several times. */
+@data.portable(import.meta.url)
 export class UniformClipSampler implements data.Sampler {
   readonly #clips: VideoClips;
   readonly #perVideo: number;
@@ -40,6 +41,7 @@ export class UniformClipSampler implements data.Sampler {
 }
 
 /** At most so many clips of each video, chosen and shuffled at random: for training. */
+@data.portable(import.meta.url)
 export class RandomClipSampler implements data.Sampler {
   readonly #clips: VideoClips;
   readonly #most: number;

@@ -1,6 +1,6 @@
 /** @file VideoClips: all clips of so many frames in a list of videos, found by the frames' times; clips are decoded when they are asked for. */
 
-import { ArgumentError, fromTypedArray, scope, type Tensor } from '@edgeai/torch';
+import { ArgumentError, data, fromTypedArray, scope, type Tensor } from '@edgeai/torch';
 import { readVideo } from '../../io/video.ts';
 import { readVideoTimestamps } from '../../io/video-probe.ts';
 
@@ -86,6 +86,7 @@ export function resampleFrames(count: number, from: number, to: number): number[
 }
 
 /** Clips of `clipLengthInFrames` frames of some videos, in order. Videos that are too short have none. */
+@data.portable(import.meta.url)
 export class VideoClips {
   readonly metadata: VideoTimes;
   readonly numFrames: number;

@@ -52,6 +52,7 @@ function listVideos(folder: string, extensions: readonly string[]): VideoList {
 }
 
 /** Clips of videos with their classes: [clip uint8 [frames, height, width, 3], class]. */
+@data.portable(import.meta.url)
 export class VideoDataset<T = Tensor> implements data.Dataset<[T, number]> {
   readonly classes: readonly string[];
   readonly classToIdx: ReadonlyMap<string, number>;
