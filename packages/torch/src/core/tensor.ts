@@ -11,6 +11,7 @@ import { type Index, indexTensor } from './indexing.ts';
 import { currentScope, type Scope, scope, setTensorClass, track, untrack } from './scope.ts';
 import { setSelectTensorClass } from './select.ts';
 import type { Complex, Device, Layout, MemoryFormat } from './types.ts';
+import { noteRead } from './value-reads.ts';
 
 const TO = new Operator('aten::to', 'dtype_layout');
 const CONTIGUOUS = new Operator('aten::contiguous');
@@ -202,6 +203,7 @@ export class Tensor extends TensorMethods implements Disposable {
 
   /** The single element as a number, boolean, or bigint where the number would not be exact. */
   item(): number {
+    noteRead(this, 'item()');
     const value = native.item(handleOf(this));
     if (typeof value === 'object')
       throw new ArgumentError('self', 'item() of a complex tensor; use toArray() on its real and imaginary parts');
@@ -210,6 +212,7 @@ export class Tensor extends TensorMethods implements Disposable {
 
   /** All elements in row-major order, copied. float16 and bfloat16 come as bit patterns, int64 as bigints. */
   toTypedArray(): TypedArray {
+    noteRead(this, 'toTypedArray()');
     const { dtype } = this;
     const array = new (typedArrayFor(dtype))(new ArrayBuffer(this.numel() * dtypeSize(dtype)));
     native.copyTo(handleOf(this), array);
@@ -228,6 +231,7 @@ export class Tensor extends TensorMethods implements Disposable {
 
   /** Elements as nested arrays of numbers (int64 as numbers where exact, bigints elsewhere; complex as `{real, imag}`). */
   toArray(): NestedArray {
+    noteRead(this, 'toArray()');
     return scope(() => {
       const { dtype, shape } = this;
       const readable = dtype === 'float16' || dtype === 'bfloat16' ? this.to('float32') : this;

@@ -5,6 +5,7 @@ import { isOptions, setRecorder } from '../core/dispatch.ts';
 import { getRngState, setRngState } from '../core/generator.ts';
 import { scope } from '../core/scope.ts';
 import { Tensor } from '../core/tensor.ts';
+import { setReadWatcher } from '../core/value-reads.ts';
 import { ArgumentError, describeValue } from '../errors.ts';
 import * as nn from '../nn/index.ts';
 import { type AnyModule, Module, setCallObserver } from '../nn/module.ts';
@@ -39,7 +40,8 @@ export function isLeafModule(module: AnyModule): boolean {
  * Runs `model` once on example inputs and records what it does. The model is left as it was: random state and, in training
  * mode, running statistics are put back.
  *
- * What forward decides by looking at sizes or values is decided for good: a branch not taken is not in the graph.
+ * What forward decides by looking at sizes is decided for good: a branch not taken is not in the graph. A network that decides
+ * by values that depend on its inputs is refused; {@link captureParts} captures those of its modules that do not.
  *
  * ```ts
  * using graph = fx.capture(model, [torch.randn([1, 3, 224, 224])]);
@@ -47,7 +49,7 @@ export function isLeafModule(module: AnyModule): boolean {
  * ```
  *
  * @param exampleInputs forward's arguments: tensors, arrays and records of tensors; anything else becomes part of the graph
- * @throws {CaptureError} when an in-place write or an argument cannot be expressed
+ * @throws {CaptureError} when an in-place write or an argument cannot be expressed, or values of the inputs are read
  */
 export function capture(model: AnyModule, exampleInputs: readonly unknown[], options: CaptureOptions = {}): Graph {
   if (!Array.isArray(exampleInputs)) {
@@ -96,12 +98,14 @@ function listen<T>(recording: Recording, fn: () => T): T {
   const recorder = setRecorder(recording.record);
   const observer = setCallObserver(recording);
   const active = setActiveCapture(recording);
+  const watcher = setReadWatcher(recording.noteRead);
   try {
     return fn();
   } finally {
     setRecorder(recorder);
     setCallObserver(observer);
     setActiveCapture(active);
+    setReadWatcher(watcher);
   }
 }
 

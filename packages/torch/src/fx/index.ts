@@ -3,6 +3,8 @@
 export { wrap } from './active.ts';
 export { captureWithBatch } from './batch.ts';
 export { type CaptureOptions, capture, isLeafModule } from './capture.ts';
+export { type CapturedParts, captureParts } from './capture-parts.ts';
+export { type DrawOptions, drawGraph } from './draw.ts';
 export { CaptureError, GraphError } from './errors.ts';
 export { foldConstants } from './fold.ts';
 export { formatArgument, formatNode, formatTensorMeta } from './format.ts';
@@ -64,3 +66,4 @@ export {
   type Replacement,
   replaceMatches,
 } from './replace.ts';
+export { type GraphJson, graphFromJson, graphState, graphToJson } from './serialize.ts';

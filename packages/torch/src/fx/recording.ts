@@ -130,6 +130,16 @@ export class Recording implements CallObserver, ActiveCapture {
     return result;
   }
 
+  /** Receives every reading of a tensor's values. */
+  readonly noteRead = (tensor: Tensor, method: string): void => {
+    if (this.#paused || this.#leaf !== undefined) return;
+    const value = this.#values.get(tensor);
+    if (value === undefined || !dependsOnInputs('kind' in value ? value : this.#materialise(value))) return;
+    throw this.#error(
+      `${method} reads a value that depends on the inputs: whatever forward decides by it would be decided for good. Capture the parts of the network by themselves (captureParts), or take this module as one step (isLeaf)`,
+    );
+  };
+
   #step(kind: Step['kind'], name: string, value: Argument): void {
     if (this.#wrapped === 0) this.#onStep?.({ kind, name, modulePath: this.modulePath, value });
   }
@@ -207,7 +217,10 @@ export class Recording implements CallObserver, ActiveCapture {
       return;
     }
     // Numbers that an operator returns are constants of this capture, like everything else that is not a tensor.
-    if (tensorsIn(result).length === 0) return;
+    if (tensorsIn(result).length === 0) {
+      for (const tensor of result === undefined ? [] : tensorsIn(args)) this.noteRead(tensor, operator.qualifiedName);
+      return;
+    }
     const node = this.#addCall(operator, operator, this.#convert(args) as readonly Argument[]);
     this.#bind(node, result);
     this.#noteViews(args, result);
@@ -365,6 +378,16 @@ export class Recording implements CallObserver, ActiveCapture {
   #error(message: string): CaptureError {
     return new CaptureError(message, this.modulePath);
   }
+}
+
+/** Whether a node's value is computed from an input of the network. */
+function dependsOnInputs(node: Node, seen = new Set<Node>()): boolean {
+  if (node.kind === 'placeholder') return true;
+  return inputsOf(node).some((input) => {
+    if (seen.has(input)) return false;
+    seen.add(input);
+    return dependsOnInputs(input, seen);
+  });
 }
 
 function metaOf(tensor: Tensor): TensorMeta {
