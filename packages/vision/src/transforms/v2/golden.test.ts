@@ -142,7 +142,7 @@ describe('torchvision’s numbers', () => {
 interface Detection {
   transform: 'iou' | 'fixed' | 'zoom';
   seed: number;
-  size?: [number, number];
+  size?: readonly [number, number];
   shape: number[];
   sha1: string;
   boxes: number[][];
@@ -154,7 +154,7 @@ const detection: { cases: Detection[] } = JSON.parse(
 );
 
 describe('the transforms of torchvision’s training of detectors', () => {
-  for (const { transform, seed, size = [0, 0], after, labels, ...expected } of detection.cases)
+  for (const { transform, seed, size = [1, 1] as const, after, labels, ...expected } of detection.cases)
     it(`${transform} ${size} with seed ${seed}`, () =>
       expectNoLeaks(() =>
         scope(() => {
