@@ -31,10 +31,12 @@ export function pillowAffine(
       return target;
     }
   }
-  transform(image, target, sample, (x, y, place) => {
-    place[0] = a0 * x + a1 * y + a2;
-    place[1] = a3 * x + a4 * y + a5;
-  });
+  const { channels } = image;
+  let o = 0;
+  for (let y = 0.5; y < height; y++) {
+    for (let x = 0.5; x < width; x++, o += channels)
+      sample(image, a0 * x + a1 * y + a2, a3 * x + a4 * y + a5, target.data, o);
+  }
   return target;
 }
 
@@ -47,11 +49,15 @@ export function pillowPerspective(
 ): DecodedImage {
   const target = canvas(image.height, image.width, image.channels, fill);
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = coefficients;
-  transform(image, target, samplerOf(interpolation), (x, y, place) => {
-    const depth = g * x + h * y + 1;
-    place[0] = (a * x + b * y + c) / depth;
-    place[1] = (d * x + e * y + f) / depth;
-  });
+  const sample = samplerOf(interpolation);
+  const { height, width, channels } = image;
+  let o = 0;
+  for (let y = 0.5; y < height; y++) {
+    for (let x = 0.5; x < width; x++, o += channels) {
+      const depth = g * x + h * y + 1;
+      sample(image, (a * x + b * y + c) / depth, (d * x + e * y + f) / depth, target.data, o);
+    }
+  }
   return target;
 }
 
@@ -200,7 +206,7 @@ function scaleNearest(image: DecodedImage, target: DecodedImage, [a0, , a2, , a4
   }
 }
 
-/** Writes one pixel of the result, from a place in the image that lies inside of it. */
+/** Writes one pixel of the result from a place in the image; a place outside leaves it as it is. */
 type Sampler = (image: DecodedImage, x: number, y: number, out: Uint8Array, o: number) => void;
 
 function samplerOf(interpolation: Interpolation): Sampler {
@@ -219,52 +225,33 @@ function samplerOf(interpolation: Interpolation): Sampler {
   }
 }
 
-function transform(
-  image: DecodedImage,
-  target: DecodedImage,
-  sample: Sampler,
-  locate: (x: number, y: number, place: Float64Array) => void,
-): void {
-  const place = new Float64Array(2);
-  const { height, width, channels } = image;
-  let o = 0;
-  for (let y = 0; y < target.height; y++) {
-    for (let x = 0; x < target.width; x++, o += channels) {
-      locate(x + 0.5, y + 0.5, place);
-      const sx = place[0] as number;
-      const sy = place[1] as number;
-      if (sx >= 0 && sx < width && sy >= 0 && sy < height) sample(image, sx, sy, target.data, o);
-    }
-  }
-}
-
-function nearest({ data, width, channels }: DecodedImage, x: number, y: number, out: Uint8Array, o: number): void {
+function nearest(image: DecodedImage, x: number, y: number, out: Uint8Array, o: number): void {
+  const { data, height, width, channels } = image;
+  if (!(x >= 0 && x < width && y >= 0 && y < height)) return;
   copyPixel(data, (Math.trunc(y) * width + Math.trunc(x)) * channels, out, o, channels);
 }
 
 const clamp = (value: number, size: number) => (value < 0 ? 0 : value < size ? value : size - 1);
 
-function bilinear(
-  { data, height, width, channels }: DecodedImage,
-  x: number,
-  y: number,
-  out: Uint8Array,
-  o: number,
-): void {
+function bilinear(image: DecodedImage, x: number, y: number, out: Uint8Array, o: number): void {
+  const { data, height, width, channels } = image;
+  if (!(x >= 0 && x < width && y >= 0 && y < height)) return;
   const left = Math.floor(x - 0.5);
   const top = Math.floor(y - 0.5);
   const dx = x - 0.5 - left;
   const dy = y - 0.5 - top;
-  const x0 = clamp(left, width) * channels;
-  const x1 = clamp(left + 1, width) * channels;
-  const row0 = clamp(top, height) * width * channels;
-  const row1 = clamp(top + 1, height) * width * channels;
-  for (let c = 0; c < channels; c++) {
-    const a = data[row0 + x0 + c] as number;
-    const b = data[row1 + x0 + c] as number;
-    const upper = a + ((data[row0 + x1 + c] as number) - a) * dx;
-    const lower = b + ((data[row1 + x1 + c] as number) - b) * dx;
-    out[o + c] = Math.trunc(upper + (lower - upper) * dy);
+  const right = clamp(left + 1, width) * channels;
+  const row = clamp(top, height) * width * channels;
+  let i = row + clamp(left, width) * channels;
+  let j = row + right;
+  const below = clamp(top + 1, height) * width * channels - row;
+  for (let c = 0; c < channels; c++, i++, j++) {
+    const a = data[i] as number;
+    const b = data[i + below] as number;
+    const upper = a + ((data[j] as number) - a) * dx;
+    const lower = b + ((data[j + below] as number) - b) * dx;
+    // A store cuts.
+    out[o + c] = upper + (lower - upper) * dy;
   }
 }
 
@@ -272,15 +259,9 @@ function cubic(v1: number, v2: number, v3: number, v4: number, d: number): numbe
   return v2 + d * (-v1 + v3 + d * (2 * (v1 - v2) + v3 - v4 + d * (-v1 + v2 - v3 + v4)));
 }
 
-const lines = new Float64Array(4);
-
-function bicubic(
-  { data, height, width, channels }: DecodedImage,
-  x: number,
-  y: number,
-  out: Uint8Array,
-  o: number,
-): void {
+function bicubic(image: DecodedImage, x: number, y: number, out: Uint8Array, o: number): void {
+  const { data, height, width, channels } = image;
+  if (!(x >= 0 && x < width && y >= 0 && y < height)) return;
   const left = Math.floor(x - 0.5);
   const top = Math.floor(y - 0.5);
   const dx = x - 0.5 - left;
@@ -289,19 +270,16 @@ function bicubic(
   const x1 = clamp(left, width) * channels;
   const x2 = clamp(left + 1, width) * channels;
   const x3 = clamp(left + 2, width) * channels;
+  const stride = width * channels;
+  const y0 = clamp(top - 1, height) * stride;
+  const y1 = clamp(top, height) * stride;
+  const y2 = clamp(top + 1, height) * stride;
+  const y3 = clamp(top + 2, height) * stride;
+  const line = (i: number) =>
+    cubic(data[i + x0] as number, data[i + x1] as number, data[i + x2] as number, data[i + x3] as number, dx);
   for (let c = 0; c < channels; c++) {
-    for (let k = 0; k < 4; k++) {
-      // Rows beyond the last one repeat the line before, those above the first the first.
-      const i = clamp(top - 1 + k, height) * width * channels + c;
-      lines[k] = cubic(
-        data[i + x0] as number,
-        data[i + x1] as number,
-        data[i + x2] as number,
-        data[i + x3] as number,
-        dx,
-      );
-    }
-    const value = cubic(lines[0] as number, lines[1] as number, lines[2] as number, lines[3] as number, dy);
-    out[o + c] = value <= 0 ? 0 : value >= 255 ? 255 : Math.trunc(value);
+    const value = cubic(line(y0 + c), line(y1 + c), line(y2 + c), line(y3 + c), dy);
+    // A store cuts.
+    out[o + c] = value <= 0 ? 0 : value >= 255 ? 255 : value;
   }
 }

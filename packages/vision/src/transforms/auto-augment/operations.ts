@@ -93,30 +93,34 @@ interface Limits {
   readonly posterize: readonly [most: number, steps: number];
 }
 
+/** Largest strength of the operations whose strengths may be negative as well. */
+const SIGNED: Partial<Record<OperationName, (limits: Limits) => number>> = {
+  ShearX: (limits) => limits.shear,
+  ShearY: (limits) => limits.shear,
+  TranslateX: (limits) => limits.translateX,
+  TranslateY: (limits) => limits.translateY,
+  Rotate: (limits) => limits.rotate,
+  Brightness: (limits) => limits.colour,
+  Color: (limits) => limits.colour,
+  Contrast: (limits) => limits.colour,
+  Sharpness: (limits) => limits.colour,
+};
+
+function magnitudesOf(name: OperationName, limits: Limits, bins: number): number[] | null {
+  const most = SIGNED[name];
+  if (most !== undefined) return range(0, most(limits), bins);
+  if (name === 'Posterize') return bitsFrom(...limits.posterize, bins);
+  return name === 'Solarize' ? range(255, 0, bins) : null;
+}
+
+/** Computed when they are asked for: of all operations, an image takes only one or two. */
 function strengthsOf(name: OperationName, limits: Limits, bins: number): Strengths {
-  const signed = (to: number): Strengths => ({ magnitudes: range(0, to, bins), signed: true });
-  switch (name) {
-    case 'ShearX':
-    case 'ShearY':
-      return signed(limits.shear);
-    case 'TranslateX':
-      return signed(limits.translateX);
-    case 'TranslateY':
-      return signed(limits.translateY);
-    case 'Rotate':
-      return signed(limits.rotate);
-    case 'Brightness':
-    case 'Color':
-    case 'Contrast':
-    case 'Sharpness':
-      return signed(limits.colour);
-    case 'Posterize':
-      return { magnitudes: bitsFrom(...limits.posterize, bins), signed: false };
-    case 'Solarize':
-      return { magnitudes: range(255, 0, bins), signed: false };
-    default:
-      return { magnitudes: null, signed: false };
-  }
+  return {
+    signed: name in SIGNED,
+    get magnitudes() {
+      return magnitudesOf(name, limits, bins);
+    },
+  };
 }
 
 function space(names: readonly OperationName[], limits: Limits, bins: number): AugmentationSpace {
