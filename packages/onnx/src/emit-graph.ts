@@ -3,8 +3,18 @@
 import { ArgumentError, fx, scope, type Tensor } from '@edgeai/torch';
 import { GraphBuilder, type Value } from './builder.ts';
 import { emitterOf } from './emit/index.ts';
+import { emitActivation, emitBias, emitWeight, type QuantizationFormat } from './emit/quantize.ts';
 import { UnsupportedOperatorError } from './errors.ts';
 import { Lowering, type LoweringContext } from './lowering.ts';
+import {
+  asQuantizer,
+  type Quantizer,
+  type QuantizerNode,
+  quantizedInput,
+  quantizerOf,
+  sameQuantizer,
+  stepsOf,
+} from './quantizer.ts';
 
 export interface GraphNames {
   readonly inputs?: readonly string[];
@@ -35,9 +45,22 @@ export function namedResults<T>(result: unknown, isLeaf: (value: unknown) => val
   }));
 }
 
+/** An ONNX graph, and what a comparison of its results needs to know. */
+export interface EmittedGraph {
+  readonly builder: GraphBuilder;
+  /** Size of a step of each output; `null` for those that no quantiser rounds. */
+  readonly outputSteps: readonly (number | null)[];
+  readonly quantized: boolean;
+}
+
 /** Emits all nodes of a graph. */
-export function emitGraph(graph: fx.Graph, opset: number, names: GraphNames): GraphBuilder {
-  return new GraphEmitter(graph, opset).emit(names);
+export function emitGraph(
+  graph: fx.Graph,
+  opset: number,
+  names: GraphNames,
+  format: QuantizationFormat = 'qdq',
+): EmittedGraph {
+  return new GraphEmitter(graph, opset, format).emit(names);
 }
 
 class GraphEmitter implements LoweringContext {
@@ -47,16 +70,19 @@ class GraphEmitter implements LoweringContext {
   readonly #values = new Map<fx.Node, Value | Value[]>();
   readonly #state: ReadonlyMap<string, Tensor>;
   readonly #transposed = new Map<fx.Node, Value>();
+  readonly #format: QuantizationFormat;
+  readonly #quantizers = new Map<fx.Node, Quantizer>();
   #batch: Value | undefined;
 
-  constructor(graph: fx.Graph, opset: number) {
+  constructor(graph: fx.Graph, opset: number, format: QuantizationFormat) {
     this.#graph = graph;
     this.opset = opset;
+    this.#format = format;
     const { root } = graph;
     this.#state = new Map<string, Tensor>([...root.namedParameters(), ...root.namedBuffers()]);
   }
 
-  emit(names: GraphNames): GraphBuilder {
+  emit(names: GraphNames): EmittedGraph {
     const { placeholders, output, nodes } = this.#graph;
     const results = namedResults(output.args[0], fx.isNode);
     const inputNames = checkNames(
@@ -77,7 +103,11 @@ class GraphEmitter implements LoweringContext {
     results.forEach(({ value }, i) => {
       this.builder.output(outputNames[i] ?? '', this.#single(value), metaOf(value));
     });
-    return this.builder;
+    const outputSteps = results.map(({ value }) => {
+      const quantizer = stepsOf(this.#graph, value);
+      return quantizer === undefined ? null : Math.max(...this.#quantizerOf(quantizer).scales);
+    });
+    return { builder: this.builder, outputSteps, quantized: this.#quantizers.size > 0 };
   }
 
   valueOf(node: fx.Node): Value | Value[] {
@@ -87,15 +117,25 @@ class GraphEmitter implements LoweringContext {
       value = this.builder.initializer(nameOf(node), this.#tensorOf(node));
       this.#values.set(node, value);
     }
+    const quantizer = value === undefined ? asQuantizer(this.#graph, node) : undefined;
+    if (quantizer !== undefined) {
+      value = this.#emitWeight(quantizer, false);
+      this.#values.set(node, value);
+    }
     if (value === undefined) throw new Error(`internal: '${node.name}' has no value yet`);
     return value;
   }
 
   transposedState(node: fx.Node): Value | undefined {
-    if (node.kind !== 'parameter' && node.kind !== 'constant') return undefined;
+    const quantizer = asQuantizer(this.#graph, node);
+    const ofWeight = quantizer !== undefined && isState(quantizedInput(quantizer)) ? quantizer : undefined;
+    if (!isState(node) && ofWeight === undefined) return undefined;
     let value = this.#transposed.get(node);
     if (value === undefined) {
-      value = scope(() => this.builder.initializer(`${nameOf(node)}_transposed`, this.#tensorOf(node).t()));
+      value =
+        ofWeight === undefined
+          ? scope(() => this.builder.initializer(`${nameOf(node)}_transposed`, this.#tensorOf(node).t()))
+          : this.#emitWeight(ofWeight, true);
       this.#transposed.set(node, value);
     }
     return value;
@@ -117,8 +157,55 @@ class GraphEmitter implements LoweringContext {
     return this.#batch;
   }
 
+  quantizedBias(input: fx.Node, weight: fx.Node, bias: fx.Node): Value | undefined {
+    const activation = stepsOf(this.#graph, input);
+    if (this.#format !== 'qdq' || activation === undefined || !isState(bias)) return undefined;
+    const ofWeight = asQuantizer(this.#graph, weight);
+    if (ofWeight === undefined || !isState(quantizedInput(ofWeight))) return undefined;
+    const { scales, axis } = this.#quantizerOf(activation);
+    const { scales: weightScales } = this.#quantizerOf(ofWeight);
+    const [scale] = scales;
+    const length = this.#tensorOf(bias).numel();
+    if (axis !== null || scale === undefined || (weightScales.length !== 1 && weightScales.length !== length))
+      return undefined;
+    return emitBias(this.builder, nameOf(bias), this.#tensorOf(bias), scale, weightScales);
+  }
+
+  #quantizerOf(node: QuantizerNode): Quantizer {
+    let found = this.#quantizers.get(node);
+    if (found === undefined) {
+      found = quantizerOf(this.#graph, node, (parameter) => this.#tensorOf(parameter));
+      this.#quantizers.set(node, found);
+    }
+    return found;
+  }
+
+  /** Weights are emitted when something uses them, activations in their turn. */
+  #emitQuantizer(node: QuantizerNode): void {
+    const input = quantizedInput(node);
+    if (isState(input)) return;
+    const quantizer = this.#quantizerOf(node);
+    // What lies on the very same steps already is not rounded again.
+    const before = stepsOf(this.#graph, input);
+    const value =
+      before !== undefined && sameQuantizer(this.#quantizerOf(before), quantizer)
+        ? this.#single(input)
+        : emitActivation(this.builder, node.path.replaceAll('.', '/'), this.#single(input), quantizer, this.#format);
+    this.#values.set(node, value);
+    this.builder.describe(value, metaOf(node));
+  }
+
+  /** A stored weight, under its own name or that of the layer that computed it. */
+  #emitWeight(node: QuantizerNode, transposed: boolean): Value {
+    const input = quantizedInput(node);
+    const name = input.kind === 'parameter' ? input.key : `${node.modulePath || node.path}.weight`;
+    return emitWeight(this.builder, name, this.#tensorOf(input), this.#quantizerOf(node), this.#format, transposed);
+  }
+
   #emitNode(node: fx.Node): void {
-    if (node.kind === 'call') this.#emitCall(node);
+    const quantizer = asQuantizer(this.#graph, node);
+    if (quantizer !== undefined) this.#emitQuantizer(quantizer);
+    else if (node.kind === 'call') this.#emitCall(node);
     else if (node.kind === 'item') this.#values.set(node, this.#item(node));
     else if (node.kind === 'module') throw new Error(`internal: '${node.target}' was not captured as operators`);
   }
@@ -152,7 +239,7 @@ class GraphEmitter implements LoweringContext {
     return found;
   }
 
-  #tensorOf(node: fx.ParameterNode | fx.ConstantNode): Tensor {
+  #tensorOf(node: fx.Node): Tensor {
     const found = node.kind === 'parameter' ? this.#state.get(node.key) : this.#graph.constants.get(node.name);
     if (found === undefined) throw new Error(`internal: '${node.name}' has no tensor`);
     return found;
@@ -165,7 +252,11 @@ class GraphEmitter implements LoweringContext {
   }
 }
 
-function nameOf(node: fx.ParameterNode | fx.ConstantNode): string {
+function isState(node: fx.Node): node is fx.ParameterNode | fx.ConstantNode {
+  return node.kind === 'parameter' || node.kind === 'constant';
+}
+
+function nameOf(node: fx.Node): string {
   return node.kind === 'parameter' ? node.key : node.path;
 }
 

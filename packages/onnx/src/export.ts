@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { ArgumentError, describeValue, type nn, noGrad, scope, Tensor } from '@edgeai/torch';
 import { checkModel } from './check.ts';
+import type { QuantizationFormat } from './emit/quantize.ts';
 import { emitGraph } from './emit-graph.ts';
 import { InvalidModelError } from './errors.ts';
 import { withExportGraph } from './prepare.ts';
@@ -37,6 +38,8 @@ export interface ExportOptions {
   /** Name of the graph. Default: the class of the network. */
   modelName?: string;
   metadata?: ExportMetadata;
+  /** How quantisers are written: `qdq` (default) for runtimes with integer kernels, `clip` for those that quantise by themselves. */
+  quantizationFormat?: QuantizationFormat;
   /** Fold batch norms into the convolutions before them. Default `true`. */
   foldBatchNorm?: boolean;
   /** Bytes of weights from which on they go to `<path>.data`. Default: just under 2 GiB, where they must. */
@@ -51,6 +54,10 @@ export interface ExportedModel {
   readonly opset: number;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  /** The network has quantisers: results are compared by steps. */
+  readonly quantized: boolean;
+  /** Size of a step of each output; `null` for those that no quantiser rounds. */
+  readonly outputSteps: readonly (number | null)[];
 }
 
 /**
@@ -84,11 +91,20 @@ export function exportOnnx(
       `Expected an array of forward's arguments for exampleInputs but received ${describeValue(exampleInputs)}`,
     );
   }
-  const made = noGrad(() =>
+  const {
+    builder: made,
+    quantized,
+    outputSteps,
+  } = noGrad(() =>
     scope(() =>
       // Copies in row-major order: a network may write to its input.
       withExportGraph(model, exampleInputs.map(copyInputs), { dynamicBatch, foldBatchNorm }, (graph) =>
-        emitGraph(graph, opset, { inputs: options.inputNames, outputs: options.outputNames }),
+        emitGraph(
+          graph,
+          opset,
+          { inputs: options.inputNames, outputs: options.outputNames },
+          options.quantizationFormat,
+        ),
       ),
     ),
   );
@@ -111,7 +127,16 @@ export function exportOnnx(
   if (problems.length > 0) throw new InvalidModelError(problems);
   const dataPath = path === undefined ? undefined : writeOnnx(path, proto, { externalDataThreshold });
   const names = (values: { name?: string }[]) => values.map(({ name = '' }) => name);
-  return { model: proto, path, dataPath, opset, inputNames: names(made.inputs), outputNames: names(made.outputs) };
+  return {
+    model: proto,
+    path,
+    dataPath,
+    opset,
+    inputNames: names(made.inputs),
+    outputNames: names(made.outputs),
+    quantized,
+    outputSteps,
+  };
 }
 
 function copyInputs(value: unknown): unknown {

@@ -2,6 +2,7 @@
 
 export { checkModel } from './check.ts';
 export { exportableOperators } from './emit/index.ts';
+export type { QuantizationFormat } from './emit/quantize.ts';
 export {
   DynamicValueError,
   ExportMismatchError,

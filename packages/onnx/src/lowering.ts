@@ -22,6 +22,8 @@ export interface LoweringContext {
   transposedState(node: fx.Node): Value | undefined;
   /** The batch size as an int64 vector of one element. */
   batchSize(): Value;
+  /** The bias of a product of two quantised operands, stored as integers; `undefined` for others. */
+  quantizedBias(input: fx.Node, weight: fx.Node, bias: fx.Node): Value | undefined;
 }
 
 export class Lowering {
@@ -82,6 +84,13 @@ export class Lowering {
   /** The value of a tensor argument, `''` when it was left out. */
   optionalTensor(name: string): Value {
     return this.isTensor(name) ? this.tensor(name) : '';
+  }
+
+  /** The bias of a product, `''` when there is none: integers where input and weight are quantised. */
+  bias(input: string, weight: string, bias: string): Value {
+    if (!this.isTensor(bias)) return '';
+    const quantized = this.#context.quantizedBias(this.input(input), this.input(weight), this.input(bias));
+    return quantized ?? this.tensor(bias);
   }
 
   /** The values of an argument that is a list of tensors. */

@@ -2,6 +2,8 @@
 
 import { ArgumentError, arange, fx, type nn, scope, Tensor } from '@edgeai/torch';
 
+const QUANTIZERS = /^aten::fake_quantize_per_/;
+
 export interface PrepareOptions {
   readonly dynamicBatch: boolean;
   readonly foldBatchNorm: boolean;
@@ -24,11 +26,13 @@ export function withExportGraph<T>(
           fx.captureWithBatch(network, (batch) => withBatch(inputs, batch), more)
       : (network: nn.AnyModule, more?: fx.CaptureOptions) => fx.capture(network, inputs, more);
     // Folding needs layers as nodes; emission needs their operators, which a second capture of the folded graph records.
-    using layers = capture(model);
+    // Quantisers stay whole in both: what they do is for the export to say.
+    const isQuantizer = (module: nn.AnyModule) => fx.isFakeQuantizer(module);
+    using layers = capture(model, { isLeaf: (module) => fx.isLeafModule(module) || isQuantizer(module) });
     using network = new fx.GraphModule<unknown[], unknown>(layers);
     using folded = options.foldBatchNorm ? fx.fuseConvBn(network) : new fx.GraphModule<unknown[], unknown>(layers);
-    using graph = capture(folded, { isLeaf: () => false });
-    return use(fx.foldConstants(graph, { freeze: true }));
+    using graph = capture(folded, { isLeaf: isQuantizer });
+    return use(fx.foldConstants(graph, { freeze: true, keep: (node) => QUANTIZERS.test(node.operator.name) }));
   });
 }
 

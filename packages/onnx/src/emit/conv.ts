@@ -28,7 +28,7 @@ function convolution(call: Lowering): string {
   const rank = spatial(call);
   const kernel = call.meta('weight').shape.slice(2);
   const dilations = call.ints('dilation', rank);
-  const inputs = [call.tensor('input'), call.tensor('weight'), call.optionalTensor('bias')];
+  const inputs = [call.tensor('input'), call.tensor('weight'), call.bias('input', 'weight', 'bias')];
   return call.op('Conv', inputs, {
     dilations,
     group: call.number('groups'),
@@ -43,7 +43,7 @@ function transposedConvolution(call: Lowering): string {
   const kernel = call.meta('weight').shape.slice(2);
   const padding = call.ints('padding', rank);
   const extra = call.ints('output_padding', rank);
-  const inputs = [call.tensor('input'), call.tensor('weight'), call.optionalTensor('bias')];
+  const inputs = [call.tensor('input'), call.tensor('weight'), call.bias('input', 'weight', 'bias')];
   return call.op('ConvTranspose', inputs, {
     dilations: call.ints('dilation', rank),
     group: call.number('groups'),

@@ -5,8 +5,9 @@ import { type Emitter, type EmitterTable, float, type Lowering } from '../loweri
 
 function linear(call: Lowering): Value {
   const input = call.tensor('input');
+  if (call.rank('input') === 2)
+    return call.op('Gemm', [input, call.tensor('weight'), call.bias('input', 'weight', 'bias')], { transB: 1 });
   const bias = call.optionalTensor('bias');
-  if (call.rank('input') === 2) return call.op('Gemm', [input, call.tensor('weight'), bias], { transB: 1 });
   const product = call.op('MatMul', [input, call.transposed('weight')]);
   return bias === '' ? product : call.op('Add', [product, bias]);
 }

@@ -11,6 +11,8 @@ import { isRandom } from './random.ts';
 export interface FoldOptions {
   /** Take parameters and buffers for constants too: right for an export, wrong for a graph that is still to be trained. Default `false`. */
   freeze?: boolean;
+  /** Operators that stay although their arguments are constants: quantisers of weights, which an export looks for. Default: none. */
+  keep?: (node: CallNode) => boolean;
 }
 
 /**
@@ -18,10 +20,10 @@ export interface FoldOptions {
  * draw random numbers or follow the batch size stay.
  */
 export function foldConstants(graph: Graph, options: FoldOptions = {}): Graph {
-  const { freeze = false } = options;
+  const { freeze = false, keep: stays = () => false } = options;
   noGrad(() =>
     scope(() => {
-      const values = knownValues(graph, freeze);
+      const values = knownValues(graph, freeze, stays);
       // Only results that something not constant uses are worth keeping.
       const users = graph.users();
       for (const [node, value] of values) {
@@ -37,7 +39,7 @@ export function foldConstants(graph: Graph, options: FoldOptions = {}): Graph {
   return graph.eliminateDeadCode();
 }
 
-function knownValues(graph: Graph, freeze: boolean): Map<Node, unknown> {
+function knownValues(graph: Graph, freeze: boolean, stays: (node: CallNode) => boolean): Map<Node, unknown> {
   const { root } = graph;
   const state = new Map<string, Tensor>(freeze ? [...root.namedParameters(), ...root.namedBuffers()] : []);
   const values = new Map<Node, unknown>();
@@ -49,7 +51,8 @@ function knownValues(graph: Graph, freeze: boolean): Map<Node, unknown> {
     else if (!inputsOf(node).every((input) => values.has(input))) continue;
     else if (node.kind === 'item')
       values.set(node, (resolve(node.args)[0] as Record<string | number, unknown>)[node.key]);
-    else if (node.kind === 'call' && isFoldable(node)) values.set(node, callOp(node.operator, ...resolve(node.args)));
+    else if (node.kind === 'call' && isFoldable(node) && !stays(node))
+      values.set(node, callOp(node.operator, ...resolve(node.args)));
   }
   return values;
 }

@@ -1,6 +1,6 @@
 /** @file Products of matrices; those with stored matrices are linear layers. */
 
-import { det, einsum, matmul, nn, type Tensor } from '@edgeai/torch';
+import { linear as applyLinear, det, einsum, matmul, nn, type Tensor } from '@edgeai/torch';
 import type { LoweringTable, OnnxCall } from '../call.ts';
 import { LINEAR } from '../fuse-linear.ts';
 import { takeWeights } from './conv.ts';
@@ -27,9 +27,12 @@ function gemm(call: OnnxCall): Tensor {
     (!call.has(2) || (call.stored(2).ndim === 1 && call.stored(2).numel() === call.stored(1).shape[transB ? 0 : 1]));
   if (isLayer) return linear(call, transB);
   const [a, b] = [call.tensor(0), call.tensor(1)];
+  const bias = call.optional(2);
+  // What a linear layer computes, with a weight that is not stored as it is: a rounded one.
+  if (transB && !transA && alpha === 1 && beta === 1 && a.ndim === 2 && (bias === undefined || bias.ndim === 1))
+    return applyLinear(a, b, bias ?? null);
   const product = matmul(transA ? a.t() : a, transB ? b.t() : b);
   const scaled = alpha === 1 ? product : product.mul(alpha);
-  const bias = call.optional(2);
   if (bias === undefined) return scaled;
   return scaled.add(beta === 1 ? bias : bias.mul(beta));
 }
