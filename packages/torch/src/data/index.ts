@@ -14,6 +14,7 @@ export {
 } from './dataset.ts';
 export { DistributedSampler, type DistributedSamplerOptions } from './distributed-sampler.ts';
 export type { SkippedSample } from './gather.ts';
+export { aspectRatioGroups, GroupedBatchSampler } from './grouped-batch-sampler.ts';
 export { DataLoader, type DataLoaderOptions } from './loader.ts';
 export {
   fromModule,
@@ -24,6 +25,7 @@ export {
   type WorkerSource,
   workerSource,
 } from './portable.ts';
+export { RASampler, type RASamplerOptions } from './repeated-sampler.ts';
 export { SampleError } from './sample-error.ts';
 export {
   type BatchIndices,

@@ -9,6 +9,8 @@ import { ArgumentError } from '../errors.ts';
 import { expectNoLeaks } from '../runtime/memory.ts';
 import { ArrayDataset, randomSplit } from './dataset.ts';
 import { DistributedSampler } from './distributed-sampler.ts';
+import { aspectRatioGroups, GroupedBatchSampler } from './grouped-batch-sampler.ts';
+import { RASampler } from './repeated-sampler.ts';
 import {
   BatchSampler,
   RandomSampler,
@@ -121,5 +123,47 @@ describe('samplers', () => {
     assert.throws(() => new DistributedSampler(sized(3), { numReplicas: 2, rank: 2 }), /between 0 and 1/);
     assert.throws(() => new BatchSampler(new SequentialSampler(sized(3)), 0), /batchSize/);
     assert.throws(() => randomSplit(new ArrayDataset([1, 2, 3]), [1, 1]), /add up to the data set's 3/);
+  });
+});
+
+describe('samplers of training scripts', () => {
+  it('RASampler gives the order of the original, with several processes', () => {
+    // The original's order for 520 samples, seed 7, epoch 1, process 1 of 2.
+    const sampler = new RASampler(sized(520), { seed: 7, numReplicas: 2, rank: 1 });
+    sampler.setEpoch(1);
+    const order = [...sampler];
+    assert.deepEqual([order.length, sampler.length], [256, 256]);
+    assert.deepEqual(order.slice(0, 12), [3, 86, 86, 201, 269, 269, 161, 4, 4, 454, 436, 436]);
+    assert.deepEqual(order.slice(-3), [176, 176, 311]);
+    assert.deepEqual([...new RASampler(sized(5), { shuffle: false, repetitions: 2 })], [0, 0, 1, 1, 2]);
+    assert.throws(() => new RASampler(sized(5), { repetitions: 0 }), /repetitions/);
+  });
+
+  it('GroupedBatchSampler fills batches of one group', () => {
+    const groups = [0, 1, 0, 1, 1, 0, 2, 0];
+    const batches = [...new GroupedBatchSampler(new SequentialSampler(sized(8)), groups, 2)];
+    assert.deepEqual(batches, [
+      [0, 2],
+      [1, 3],
+      [5, 7],
+      [4, 1],
+    ]);
+    fc.assert(
+      fc.property(fc.array(fc.nat(3), { minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 6 }), (ids, size) => {
+        const sampler = new GroupedBatchSampler(new SequentialSampler(sized(ids.length)), ids, size);
+        const found = [...sampler];
+        assert.equal(found.length, sampler.length);
+        for (const batch of found) {
+          assert.equal(batch.length, size);
+          assert.equal(new Set(batch.map((index) => ids[index])).size, 1);
+        }
+      }),
+    );
+    assert.throws(() => [...new GroupedBatchSampler(new SequentialSampler(sized(3)), [0], 1)], /sample 1 has none/);
+  });
+
+  it('aspectRatioGroups has borders at powers of 2', () => {
+    assert.deepEqual(aspectRatioGroups([0.4, 0.5, 0.99, 1, 1.9, 2, 3], 1), [0, 1, 1, 2, 2, 3, 3]);
+    assert.deepEqual(aspectRatioGroups([0.5, 1, 2], 0), [0, 1, 1]);
   });
 });

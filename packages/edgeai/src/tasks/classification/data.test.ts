@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { manualSeed, ones, randint, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
+import { data, manualSeed, ones, randint, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
 import { io } from '@edgeai/vision';
 
 import { classMapping } from './class-names.ts';
@@ -13,7 +13,6 @@ import { type DataConfig, openEvaluationData, openTrainingData } from './data.ts
 import { ConfusionMeter } from './meter.ts';
 import { trainCollate } from './mix.ts';
 import { readModelMaker } from './modelmaker.ts';
-import { RepeatedAugmentationSampler } from './repeated-augmentation.ts';
 import { type AugmentationConfig, evaluationTransform, toThreeChannels, trainTransform } from './transforms.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'edgeai-data-'));
@@ -253,7 +252,7 @@ test('mixup and CutMix give shares of classes that add up to one', () => {
 });
 
 test('repeated augmentation: each image several times in a row, another order each epoch', () => {
-  const sampler = new RepeatedAugmentationSampler({ length: 600 }, { repetitions: 3, seed: 0 });
+  const sampler = new data.RASampler({ length: 600 }, { repetitions: 3, seed: 0 });
   const first = [...sampler];
   assert.equal(first.length, 512);
   assert.equal(sampler.length, 512);

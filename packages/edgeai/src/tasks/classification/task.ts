@@ -16,7 +16,6 @@ import {
 } from './in-workers.ts';
 import { ClassificationMeter } from './meter.ts';
 import { type ClassificationBatch, type ClassificationSample, collate } from './mix.ts';
-import { RepeatedAugmentationSampler } from './repeated-augmentation.ts';
 import { preprocessingOf } from './transforms.ts';
 
 type Batches = data.DataLoader<ClassificationSample, ClassificationBatch>;
@@ -49,7 +48,7 @@ export async function openClassification(
     preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
   };
   const sampler = config.raSampler
-    ? new RepeatedAugmentationSampler(train, { repetitions: config.raReps, seed: config.seed })
+    ? new data.RASampler(train, { repetitions: config.raReps, seed: config.seed })
     : undefined;
   const training = new data.DataLoader(train, {
     ...loaderOptions(config),
@@ -116,7 +115,7 @@ interface Parts {
   facts: TaskFacts;
   training: Batches;
   evaluation: data.Dataset<ClassificationSample>;
-  sampler: RepeatedAugmentationSampler | undefined;
+  sampler: data.RASampler | undefined;
   config: ClassificationConfig;
 }
 
@@ -126,7 +125,7 @@ class ClassificationTask extends Classifier implements Task<ClassificationBatch,
   readonly facts: TaskFacts;
   readonly training: Batches;
   readonly #evaluationData: data.Dataset<ClassificationSample>;
-  readonly #sampler: RepeatedAugmentationSampler | undefined;
+  readonly #sampler: data.RASampler | undefined;
 
   constructor({ model, facts, training, evaluation, sampler, config }: Parts) {
     super(model, evaluation, config);
