@@ -13,7 +13,7 @@ import { QuantizationError } from './errors.ts';
 import { createObserver } from './observers/create.ts';
 import type { Observer, RangeSearch } from './observers/observer.ts';
 import { chooseParameters, type QuantParameters, type Range } from './parameters.ts';
-import { alongAxis, fakeQuantize, quantizeToIntegers } from './rounding.ts';
+import { alongAxis, fakeQuantize } from './rounding.ts';
 import { describeScheme, type QuantizationScheme, type QuantLimits, quantLimits } from './scheme.ts';
 
 export type QuantizerRole = 'weight' | 'activation';
@@ -110,13 +110,12 @@ export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implemen
     );
   }
 
-  /** The integers that `x` is rounded to, as float32, in the shape of `x`. */
+  /** The integers that `x` is rounded to, as float32, in the shape of `x`: exactly those that forward's result stands for. */
   integers(x: Tensor): Tensor {
     this.refresh();
     this.requireRange();
-    return this.grouped(x, (values) =>
-      quantizeToIntegers(values, this.quantParameters, this.axis, this.limits, this.scheme.rounding),
-    );
+    const rounded = this.round(x);
+    return rounded.div(this.scaleFor(x)).round().add(this.zeroPointFor(x));
   }
 
   /** The scale of each element of a tensor, for broadcasting. */

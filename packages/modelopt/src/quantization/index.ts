@@ -52,7 +52,7 @@ export {
 } from './qconfig.ts';
 export { QuantizedLayer } from './quantized-layer.ts';
 export { QuantizedModel, type QuantizerSelection, type QuantizerState } from './quantized-model.ts';
-export { fakeQuantize, quantizeToIntegers } from './rounding.ts';
+export { fakeQuantize } from './rounding.ts';
 export {
   defineScheme,
   describeScheme,

@@ -7,7 +7,6 @@ import {
   customFunction,
   fakeQuantizePerChannelAffine,
   fakeQuantizePerTensorAffine,
-  fx,
   type Tensor,
   where,
 } from '@edgeai/torch';
@@ -36,19 +35,6 @@ export function fakeQuantize(
   return axis === null
     ? fakeQuantizePerTensorAffine(x, scale.reshape([]), zeroPoint.reshape([]), quantMin, quantMax)
     : fakeQuantizePerChannelAffine(x, scale, zeroPoint, axis, quantMin, quantMax);
-}
-
-/** The integers themselves, as float32: what a device would store. */
-export function quantizeToIntegers(
-  x: Tensor,
-  parameters: QuantParameters,
-  axis: number | null,
-  limits: QuantLimits,
-  rounding: Rounding = 'half-even',
-): Tensor {
-  const scale = alongAxis(parameters.scale, x.ndim, axis);
-  const zeroPoint = alongAxis(parameters.zeroPoint, x.ndim, axis);
-  return round(x.div(scale), rounding).add(zeroPoint).clamp({ min: limits.quantMin, max: limits.quantMax });
 }
 
 /** Reshapes one value a channel so that it broadcasts over a tensor of `ndim` dimensions. */
@@ -89,14 +75,3 @@ const roundedOtherwise = customFunction({
     return [where(inside, gradient, gradient.mul(0)), null, null];
   },
 });
-
-/** How libtorch's operators for fake quantisation are called in graphs. */
-export const FAKE_QUANTIZE_OPERATORS: readonly string[] = [
-  'fake_quantize_per_tensor_affine',
-  'fake_quantize_per_channel_affine',
-];
-
-/** True for nodes that fake-quantise by an operator. */
-export function isFakeQuantizeCall(node: fx.Node): boolean {
-  return node.kind === 'call' && FAKE_QUANTIZE_OPERATORS.includes(fx.operatorBaseName(node.operator.name));
-}
