@@ -259,6 +259,17 @@ function cubic(v1: number, v2: number, v3: number, v4: number, d: number): numbe
   return v2 + d * (-v1 + v3 + d * (2 * (v1 - v2) + v3 - v4 + d * (-v1 + v2 - v3 + v4)));
 }
 
+/** Between four bytes of a row. */
+function cubicAlong(data: Uint8Array, row: number, x0: number, x1: number, x2: number, x3: number, d: number): number {
+  return cubic(
+    data[row + x0] as number,
+    data[row + x1] as number,
+    data[row + x2] as number,
+    data[row + x3] as number,
+    d,
+  );
+}
+
 function bicubic(image: DecodedImage, x: number, y: number, out: Uint8Array, o: number): void {
   const { data, height, width, channels } = image;
   if (!(x >= 0 && x < width && y >= 0 && y < height)) return;
@@ -275,10 +286,14 @@ function bicubic(image: DecodedImage, x: number, y: number, out: Uint8Array, o: 
   const y1 = clamp(top, height) * stride;
   const y2 = clamp(top + 1, height) * stride;
   const y3 = clamp(top + 2, height) * stride;
-  const line = (i: number) =>
-    cubic(data[i + x0] as number, data[i + x1] as number, data[i + x2] as number, data[i + x3] as number, dx);
   for (let c = 0; c < channels; c++) {
-    const value = cubic(line(y0 + c), line(y1 + c), line(y2 + c), line(y3 + c), dy);
+    const value = cubic(
+      cubicAlong(data, y0 + c, x0, x1, x2, x3, dx),
+      cubicAlong(data, y1 + c, x0, x1, x2, x3, dx),
+      cubicAlong(data, y2 + c, x0, x1, x2, x3, dx),
+      cubicAlong(data, y3 + c, x0, x1, x2, x3, dx),
+      dy,
+    );
     // A store cuts.
     out[o + c] = value <= 0 ? 0 : value >= 255 ? 255 : value;
   }
