@@ -77,6 +77,7 @@ export {
   readCocoClasses,
   readModelMaker,
 } from './sets/coco.ts';
+export { MovingMNIST, type MovingMNISTOptions, QMNIST } from './sets/digit-sets.ts';
 export {
   FlowDataset,
   type FlowFiles,
@@ -112,6 +113,7 @@ export {
   Places365,
   StanfordCars,
 } from './sets/list-sets.ts';
+export { PhotoTour, type PhotoTourOptions } from './sets/photo-tour.ts';
 export {
   CarlaStereo,
   CREStereo,

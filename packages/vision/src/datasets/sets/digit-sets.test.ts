@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { arange, dispose, expectNoLeaks, saveNpy, scope, Tensor } from '@edgeai/torch';
+import * as datasets from '../index.ts';
+import { put, temporaryFolder, tree } from '../testing.ts';
+
+/** An IDX file of bytes or, with size 4, of whole numbers. */
+function idx(shape: readonly number[], values: readonly number[], size: 1 | 4): Buffer {
+  const header = Buffer.alloc(4 + 4 * shape.length);
+  header.set([0, 0, size === 1 ? 8 : 12, shape.length]);
+  for (const [i, length] of shape.entries()) header.writeUInt32BE(length, 4 + 4 * i);
+  const body = Buffer.alloc(values.length * size);
+  for (const [i, value] of values.entries()) body.writeUIntBE(value, i * size, size);
+  return Buffer.concat([header, body]);
+}
+
+it('QMNIST gives a digit’s class, or all that is known of it', () =>
+  expectNoLeaks(async () => {
+    const root = tree({
+      'QMNIST/raw/qmnist-test-images-idx3-ubyte': idx([2, 1, 2], [1, 2, 3, 4], 1),
+      'QMNIST/raw/qmnist-test-labels-idx2-int': idx([2, 8], [7, 1, 2, 3, 4, 5, 0, 0, 9, 6, 5, 4, 3, 70000, 0, 0], 4),
+    });
+    const classes = new datasets.QMNIST(root, { train: false });
+    const [image, label] = await classes.get(1);
+    assert.deepEqual([image.toArray(), label, classes.targets], [[[[3, 4]]], 9, [7, 9]]);
+    dispose(image);
+    const all = new datasets.QMNIST(root, { what: 'test10k', compat: false });
+    const [other, known] = await all.get(1);
+    assert.ok(known instanceof Tensor);
+    assert.deepEqual([known.dtype, known.toArray()], ['int64', [9, 6, 5, 4, 3, 70000, 0, 0]]);
+    dispose([other, known]);
+    classes.dispose();
+    all.dispose();
+    assert.throws(
+      () => new datasets.QMNIST(root),
+      /QMNIST was not found: there is no .*qmnist-train-images-idx3-ubyte/,
+    );
+  }));
+
+it('MovingMNIST gives sequences, their beginning or their end', () =>
+  expectNoLeaks(() => {
+    const root = temporaryFolder();
+    put(root, 'MovingMNIST/x', '');
+    // 4 frames of 3 sequences, 2×2 pixels: the value is 12 f + 4 s + pixel.
+    scope(() => saveNpy(arange(48).to('uint8').reshape([4, 3, 2, 2]), join(root, 'MovingMNIST', 'mnist_test_seq.npy')));
+    for (const [split, first, frames] of [
+      [null, 4, 4],
+      ['train', 4, 1],
+      ['test', 16, 3],
+    ] as const) {
+      const set = new datasets.MovingMNIST(root, { split, splitRatio: 1 });
+      const sample = set.get(1);
+      const start = scope(() => sample.flatten().select(0, 0).item());
+      assert.deepEqual([set.length, sample.shape, start], [3, [frames, 1, 2, 2], first]);
+      sample.dispose();
+      set.dispose();
+    }
+    assert.throws(() => new datasets.MovingMNIST(root, { splitRatio: 20 }), /splitRatio/);
+  }));
+
+it('PhotoTour cuts pictures into patches once, and pairs them', () =>
+  expectNoLeaks(async () => {
+    const picture = Buffer.alloc(128 * 64);
+    for (let i = 0; i < picture.length; i++) picture[i] = i % 128 < 64 ? 10 : 20;
+    const root = tree({
+      'liberty/patches0000.bmp': Buffer.concat([Buffer.from('P5 128 64 255\n'), picture]),
+      'liberty/info.txt': '0 0\n0 0\n',
+      'liberty/m50_100000_100000_0.txt': '0 5 0 1 5 0 0\n1 5 0 0 6 0 0\n',
+    });
+    assert.throws(() => new datasets.PhotoTour(root, 'liberty'), /liberty\.pt; await PhotoTour\.open/);
+    const patches = await datasets.PhotoTour.open(root, 'liberty');
+    assert.ok(existsSync(join(root, 'liberty.pt')));
+    const patch = patches.get(1) as Tensor;
+    assert.deepEqual(
+      [patches.length, patch.shape, scope(() => patch.max().item()), patches.mean],
+      [2, [64, 64], 20, 0.4437],
+    );
+    const pairs = new datasets.PhotoTour(root, 'liberty', { train: false });
+    const [first, second, same] = pairs.get(0) as [Tensor, Tensor, number];
+    assert.deepEqual([scope(() => first.max().item()), scope(() => second.max().item()), same], [10, 20, 1]);
+    assert.equal((pairs.matches[1] ?? [])[2], 0);
+    dispose([patch, first, second]);
+    patches.dispose();
+    pairs.dispose();
+  }));
