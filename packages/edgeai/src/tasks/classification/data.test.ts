@@ -6,13 +6,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { data, manualSeed, ones, randint, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
-import { io } from '@edgeai/vision';
+import { datasets, io } from '@edgeai/vision';
 
 import { classMapping } from './class-names.ts';
 import { type DataConfig, openEvaluationData, openTrainingData } from './data.ts';
 import { ConfusionMeter } from './meter.ts';
 import { trainCollate } from './mix.ts';
-import { readModelMaker } from './modelmaker.ts';
 import { type AugmentationConfig, evaluationTransform, toThreeChannels, trainTransform } from './transforms.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'edgeai-data-'));
@@ -138,7 +137,7 @@ test('ModelMaker: the class of the first annotation, counted from the smallest c
   mkdirSync(join(folder, 'annotations'), { recursive: true });
   const path = join(folder, 'annotations', 'instances_train.json');
   writeFileSync(path, JSON.stringify(content));
-  assert.throws(() => readModelMaker(folder, 'train', 'instances'), /names a\.png, which is in none of/);
+  assert.throws(() => datasets.readModelMaker(folder, 'train', 'instances'), /names a\.png, which is in none of/);
   await writeGrey(join(folder, 'train', 'a.png'), 3);
   await writeGrey(join(folder, 'images', 'b.png'), 4);
   const train = await openTrainingData(config('modelmaker', folder), identity);
@@ -153,7 +152,10 @@ test('ModelMaker: the class of the first annotation, counted from the smallest c
     ],
   );
   writeFileSync(path, JSON.stringify({ ...content, categories: 3 }));
-  assert.throws(() => readModelMaker(folder, 'train', 'instances'), /instances_train\.json: at categories:/);
+  assert.throws(
+    () => datasets.readModelMaker(folder, 'train', 'instances'),
+    /instances_train\.json: .*expected a list of objects as categories/,
+  );
 });
 
 const augmentation = {

@@ -12,7 +12,6 @@ import { ImageList, type LabelledFile } from './image-list.ts';
 import { openFashionMnistInWorkers } from './in-workers.ts';
 import { cachedListing, type Listing } from './listing-cache.ts';
 import type { ClassificationSample } from './mix.ts';
-import { readModelMaker } from './modelmaker.ts';
 import { PackedImages, splitsOf } from './packed.ts';
 
 /** Images with their classes. */
@@ -85,7 +84,7 @@ function list(config: DataConfig, split: Split, modelClasses: readonly string[])
     case 'folder':
       return listFolder(root, split, config.cacheDataset);
     case 'modelmaker':
-      return readModelMaker(root, split, config.annotationPrefix);
+      return datasets.readModelMaker(root, split, config.annotationPrefix);
     case 'csv':
       return listCsv(root, split, modelClasses);
     case 'fashion-mnist':
