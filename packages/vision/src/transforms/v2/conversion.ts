@@ -81,7 +81,7 @@ export class ToDtype extends Transform {
 export class ToImageTensor extends Transform {
   override forward(...parts: unknown[]): unknown {
     const sample = parts.length === 1 ? parts[0] : parts;
-    return super.forward(mapDecoded(sample));
+    return super.forward(mapDecoded(sample, (image) => new Image(imageToTensor(image))));
   }
 
   protected prepare(): Change {
@@ -89,11 +89,23 @@ export class ToImageTensor extends Transform {
   }
 }
 
-function mapDecoded(sample: unknown): unknown {
-  if (isDecoded(sample)) return new Image(imageToTensor(sample));
-  if (Array.isArray(sample)) return sample.map(mapDecoded);
+/** Decoded images as plain uint8 tensors [channels, height, width]. */
+@data.portable(import.meta.url)
+export class PILToTensor extends Transform {
+  override forward(...parts: unknown[]): unknown {
+    return mapDecoded(parts.length === 1 ? parts[0] : parts, imageToTensor);
+  }
+
+  protected prepare(): undefined {
+    return undefined;
+  }
+}
+
+function mapDecoded(sample: unknown, make: (image: DecodedImage) => unknown): unknown {
+  if (isDecoded(sample)) return make(sample);
+  if (Array.isArray(sample)) return sample.map((part) => mapDecoded(part, make));
   if (!isStructure(sample)) return sample;
-  return Object.fromEntries(Object.entries(sample).map(([key, value]) => [key, mapDecoded(value)]));
+  return Object.fromEntries(Object.entries(sample).map(([key, value]) => [key, mapDecoded(value, make)]));
 }
 
 function isDecoded(value: unknown): value is DecodedImage {

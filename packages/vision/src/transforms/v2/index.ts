@@ -3,6 +3,8 @@
  * labels, or of videos.
  */
 
+export { AutoAugmentPolicy } from '../auto-augment/index.ts';
+export { InterpolationMode } from '../pillow-filters.ts';
 export {
   Compose,
   Identity,
@@ -18,6 +20,7 @@ export {
   ConvertBoundingBoxFormat,
   ConvertDtype,
   ConvertDtype as ConvertImageDtype,
+  PILToTensor,
   ToDtype,
   ToImageTensor,
   ToPILImage,

@@ -176,6 +176,21 @@ describe('one change for all', () => {
   });
 });
 
+it('all names of torchvision’s v2 are there', () => {
+  const names = `AugMix AutoAugment AutoAugmentPolicy CenterCrop ClampBoundingBox ColorJitter Compose ConvertBoundingBoxFormat
+    ConvertDtype ConvertImageDtype ElasticTransform FiveCrop GaussianBlur Grayscale Identity InterpolationMode Lambda
+    LinearTransformation Normalize PILToTensor Pad RandAugment RandomAdjustSharpness RandomAffine RandomApply
+    RandomAutocontrast RandomChoice RandomCrop RandomEqualize RandomErasing RandomGrayscale RandomHorizontalFlip
+    RandomInvert RandomIoUCrop RandomOrder RandomPerspective RandomPhotometricDistort RandomPosterize RandomResize
+    RandomResizedCrop RandomRotation RandomShortestSize RandomSolarize RandomVerticalFlip RandomZoomOut Resize
+    SanitizeBoundingBox ScaleJitter TenCrop ToDtype ToImagePIL ToImageTensor ToPILImage ToTensor Transform
+    TrivialAugmentWide UniformTemporalSubsample`;
+  assert.deepEqual(
+    names.split(/\s+/).filter((name) => !(name in v2)),
+    [],
+  );
+});
+
 describe('samples', () => {
   const flip = new v2.RandomHorizontalFlip(1);
 
@@ -467,6 +482,7 @@ describe('composition', () => {
     const [wrapped, box] = new v2.ToImageTensor()([decoded, target.boxes]) as unknown as [Image, BoundingBox];
     assert.deepEqual([wrapped.data.flatten().toArray(), box], [[1, 2, 3], target.boxes]);
     assert.deepEqual(new v2.ToPILImage()(wrapped), decoded);
+    assert.deepEqual((new v2.PILToTensor()({ a: decoded }).a as unknown as Tensor).shape, [3, 1, 1]);
     assert.deepEqual(new v2.ToTensor()(new Image(full([1, 1, 1], 255, { dtype: 'uint8' }))).data.toArray(), [[[1]]]);
     const clip = new Video(
       fromTypedArray(
