@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { arange, dispose, expectNoLeaks, saveNpy, scope, Tensor } from '@edgeai/torch';
+import { Hdf5Bytes } from '../files/hdf5.ts';
 import * as datasets from '../index.ts';
-import { put, temporaryFolder, tree } from '../testing.ts';
+import { fixture, put, temporaryFolder, tree } from '../testing.ts';
 
 /** An IDX file of bytes or, with size 4, of whole numbers. */
 function idx(shape: readonly number[], values: readonly number[], size: 1 | 4): Buffer {
@@ -84,4 +85,30 @@ it('PhotoTour cuts pictures into patches once, and pairs them', () =>
     dispose([patch, first, second]);
     patches.dispose();
     pairs.dispose();
+  }));
+
+it('PCAM reads HDF5 files picture by picture', () =>
+  expectNoLeaks(async () => {
+    // h5py wrote them, in chunks of 2×48×96×3, deflated and shuffled: fixtures/make-fixtures.py.
+    const root = tree({
+      'pcam/camelyonpatch_level_2_split_valid_x.h5': fixture('pcam_x.h5'),
+      'pcam/camelyonpatch_level_2_split_valid_y.h5': fixture('pcam_y.h5'),
+    });
+    const set = new datasets.PCAM(root, { split: 'val' });
+    assert.deepEqual([set.length, set.targets], [5, [0, 1, 1, 0, 1]]);
+    const [image, label] = await set.get(3);
+    const pixel = scope(() => image.select(1, 10).select(1, 20).toArray());
+    assert.deepEqual([image.shape, pixel, label], [[3, 96, 96], [1, 2, 3], 0]);
+    assert.equal(
+      scope(() => image.narrow(1, 40, 56).float().mean().item()),
+      9,
+    );
+    image.dispose();
+    set.dispose();
+    const path = put(root, 'x.h5', 'hello');
+    assert.throws(() => new Hdf5Bytes(path, 'x'), /x\.h5: (ends at|is not an HDF5 file)/);
+    assert.throws(
+      () => new Hdf5Bytes(join(root, 'pcam/camelyonpatch_level_2_split_valid_y.h5'), 'x'),
+      /holds no array x, only y/,
+    );
   }));
