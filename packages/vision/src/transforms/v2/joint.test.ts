@@ -241,6 +241,32 @@ describe('samples', () => {
     }
   });
 
+  scoped('that are videos are changed frame by frame', () => {
+    const transforms = [
+      new v2.Resize(9),
+      new v2.RandomRotation(30),
+      new v2.RandomAffine(20, { shear: 5 }),
+      new v2.RandomPerspective({ p: 1 }),
+      new v2.ElasticTransform({ sigma: 1.5 }),
+      new v2.ColorJitter({ brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 }),
+      new v2.RandomEqualize(1),
+      new v2.RandomAdjustSharpness(2, 1),
+      new v2.GaussianBlur(3),
+      new v2.RandomErasing({ p: 1 }),
+      new v2.RandAugment(),
+    ];
+    const clip = image(9, 4, 3, 14, 18);
+    for (const transform of transforms) {
+      const seeded = <T>(part: T): T => {
+        manualSeed(3);
+        return transform(part);
+      };
+      const { data } = seeded(new Video(clip));
+      for (const i of [0, 3])
+        assert.equal(sha1(data.select(0, i)), sha1(seeded(new Image(clip.select(0, i))).data), String(transform));
+    }
+  });
+
   scoped('draw as the transforms of images do', () => {
     const picture = image(5, 3, 20, 24);
     const pairs: [(x: Tensor) => Tensor, v2.Transform][] = [
