@@ -113,6 +113,7 @@ export {
   Places365,
   StanfordCars,
 } from './sets/list-sets.ts';
+export { LSUN, LSUNClass, type LSUNOptions } from './sets/lsun.ts';
 export { PCAM } from './sets/pcam.ts';
 export { PhotoTour, type PhotoTourOptions } from './sets/photo-tour.ts';
 export {

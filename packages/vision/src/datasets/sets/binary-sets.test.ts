@@ -112,3 +112,40 @@ it('PCAM reads HDF5 files picture by picture', () =>
       /holds no array x, only y/,
     );
   }));
+
+it('LSUN reads LMDB databases, small and large values', () =>
+  expectNoLeaks(async () => {
+    // mdb_load wrote it: 200 small pictures and a large one: fixtures/make-fixtures.py.
+    const root = tree({
+      'tower_val_lmdb/data.mdb': fixture('data.mdb'),
+      'bedroom_train_lmdb/data.mdb': fixture('data.mdb'),
+    });
+    const set = new datasets.LSUN(root, { classes: ['bedroom_train', 'tower_val'] });
+    assert.equal(set.length, 402);
+    const found: unknown[] = [];
+    for (const index of [0, 199, 200, 201, 401]) {
+      const [image, target] = await set.get(index);
+      found.push([scope(() => image.select(0, 0).select(0, 0).select(0, 0).item()), image.shape[2], target]);
+      image.dispose();
+    }
+    assert.deepEqual(found, [
+      [0, 2, 0],
+      [199, 2, 0],
+      [77, 100, 0],
+      [0, 2, 1],
+      [77, 100, 1],
+    ]);
+    set.dispose();
+    const one = new datasets.LSUNClass(join(root, 'tower_val_lmdb'));
+    const [image, target] = await one.get(5);
+    assert.deepEqual(
+      [one.length, target, one.describe(5)],
+      [201, null, `${join(root, 'tower_val_lmdb', 'data.mdb')}, image 5`],
+    );
+    image.dispose();
+    one.dispose();
+    assert.throws(() => new datasets.LSUN(root, { classes: ['attic_train'] }), /names such as bedroom_train/);
+    assert.throws(() => new datasets.LSUN(root), /LSUN was not found: there is no .*bridge_train_lmdb/);
+    put(root, 'kitchen_val_lmdb/data.mdb', Buffer.alloc(200));
+    assert.throws(() => new datasets.LSUN(root, { classes: ['kitchen_val'] }), /data\.mdb: is not an LMDB database/);
+  }));
