@@ -2,6 +2,7 @@
 
 export * as complexity from './complexity/index.ts';
 export * as lint from './lint/index.ts';
+export * as lite from './lite/index.ts';
 export * as quantization from './quantization/index.ts';
 export * as surgery from './surgery/index.ts';
 export { applySurgery, convertToLiteModel } from './surgery/index.ts';
