@@ -2,12 +2,14 @@
 
 import { Command } from 'commander';
 
-import { INTERRUPTED_EXIT_CODE } from '../errors.ts';
+import { INTERRUPTED_EXIT_CODE, UsageError } from '../errors.ts';
 import { type ClassificationConfig, classification } from '../recipes/classification-options.ts';
 import { addOptions, addRecipeOptions, givenFlags } from '../recipes/command-options.ts';
+import { type DenseTaskName, denseTasks } from '../recipes/dense-options.ts';
 import type { OptionTable } from '../recipes/option-table.ts';
 import { resolveRecipe } from '../recipes/resolve.ts';
 import { type CommandContext, columnsOf, print, printJson } from './context.ts';
+import { evaluateDenseCommand } from './evaluate-dense.ts';
 import { formatNumber } from './format.ts';
 import { renderTable } from './table.ts';
 
@@ -38,6 +40,7 @@ const USED = [
 ] as const;
 
 interface EvaluateFlags {
+  onnx?: string;
   perClass?: boolean;
   json?: boolean;
   recipe?: string;
@@ -49,6 +52,7 @@ export function evaluateCommand(context: CommandContext): Command {
   const evaluate = new Command('evaluate').description('measure a network on a data set');
   const command = new Command('classification')
     .description('accuracy of an image classifier')
+    .option('--onnx <file>', 'an ONNX file to run in onnxruntime, in the place of --model and --weights')
     .option('--per-class', 'also show every class by itself')
     .option('--json', 'print as JSON');
   const options: OptionTable = Object.fromEntries(USED.map((name) => [name, classification.options[name]]));
@@ -56,7 +60,14 @@ export function evaluateCommand(context: CommandContext): Command {
   addOptions(command, options);
   command.action(async (flags: EvaluateFlags) => {
     const given = givenFlags(command, options);
-    const base = typeof given.weights === 'string' ? await baseFrom(given.weights, given.model) : {};
+    if (flags.onnx !== undefined && (given.model !== undefined || given.weights !== undefined))
+      throw new UsageError('--onnx: the file is the network; leave out --model and --weights');
+    const base =
+      flags.onnx !== undefined
+        ? await (await import('../tasks/classification/evaluate-onnx.ts')).onnxSettings(flags.onnx)
+        : typeof given.weights === 'string'
+          ? await baseFrom(given.weights, given.model)
+          : {};
     const { config, sources } = resolveRecipe(classification, {
       base,
       file: flags.recipe,
@@ -67,7 +78,10 @@ export function evaluateCommand(context: CommandContext): Command {
     const folder = sources['output-dir'] === 'default' ? null : config.outputDir;
     await evaluateClassification(config, context, { ...flags, folder });
   });
-  return evaluate.addCommand(command);
+  evaluate.addCommand(command);
+  for (const name of Object.keys(denseTasks) as DenseTaskName[])
+    evaluate.addCommand(evaluateDenseCommand(name, context));
+  return evaluate;
 }
 
 /** Settings that the weights imply: those that the checkpoint was trained with, or that the published figures are for. */
@@ -77,6 +91,8 @@ async function baseFrom(weights: string, model: unknown): Promise<Record<string,
 }
 
 export interface EvaluateOutput {
+  /** Evaluate this file in onnxruntime and not the network of the settings. */
+  onnx?: string;
   perClass?: boolean;
   json?: boolean;
   /** Where `result.json` goes; null for nowhere. */
@@ -87,10 +103,11 @@ export interface EvaluateOutput {
 export async function evaluateClassification(
   config: ClassificationConfig,
   context: CommandContext,
-  { perClass = false, json = false, folder }: EvaluateOutput,
+  { onnx, perClass = false, json = false, folder }: EvaluateOutput,
 ): Promise<void> {
-  const [{ evaluateClassifier }, { Progress }, { Interrupt }] = await Promise.all([
+  const [{ evaluateClassifier }, { evaluateOnnxClassifier }, { Progress }, { Interrupt }] = await Promise.all([
     import('../tasks/classification/evaluate.ts'),
+    import('../tasks/classification/evaluate-onnx.ts'),
     import('./progress.ts'),
     import('../interrupt.ts'),
   ]);
@@ -98,15 +115,19 @@ export async function evaluateClassification(
   const progress = new Progress({ stream: context.stderr, printFreq: config.printFreq });
   using interrupt = new Interrupt({ onForce: () => progress.close() });
   try {
-    const report = await evaluateClassifier(config, {
+    const services = {
       progress,
       interrupt,
       folder,
       log: {
-        info: (message) => progress.println(message),
-        warn: (message) => progress.println(`${context.style('warning', 'warning:')} ${message}`),
+        info: (message: string) => progress.println(message),
+        warn: (message: string) => progress.println(`${context.style('warning', 'warning:')} ${message}`),
       },
-    });
+    };
+    const report =
+      onnx === undefined
+        ? await evaluateClassifier(config, services)
+        : await evaluateOnnxClassifier(onnx, config, services);
     if (report === null) {
       context.exitCode = INTERRUPTED_EXIT_CODE;
       return;
