@@ -7,34 +7,94 @@ import { Command } from 'commander';
 import { INTERRUPTED_EXIT_CODE } from '../errors.ts';
 import { classification } from '../recipes/classification-options.ts';
 import { addOptions, addRecipeOptions, givenFlags } from '../recipes/command-options.ts';
+import { type DenseTaskName, denseTasks } from '../recipes/dense-options.ts';
+import type { ConfigOf, OptionTable, TaskDefinition } from '../recipes/option-table.ts';
 import { type RecipeInput, resolveRecipe } from '../recipes/resolve.ts';
 import { serializeRecipe } from '../recipes/serialize.ts';
+import type { TrainingConfig } from '../recipes/training-options.ts';
+import type { RunInput } from '../training/run.ts';
 import { type CommandContext, print } from './context.ts';
 
 /** The command with one sub-command a task. */
 export function trainCommand(context: CommandContext): Command {
   const train = new Command('train').description('train a network; `edgeai train TASK --help` lists the options');
-  const command = new Command('classification').description('train an image classifier');
-  addRecipeOptions(command);
-  addOptions(command, classification.options);
-  command.action(() => trainClassification(command, context));
-  return train.addCommand(command);
+  train.addCommand(
+    taskCommand(context, classification, 'train an image classifier', async (config) => {
+      const { openClassification } = await import('../tasks/classification/task.ts');
+      return {
+        open: openClassification,
+        evaluate: async () => {
+          const { evaluateClassification } = await import('./evaluate.ts');
+          await evaluateClassification(config, context, { folder: config.outputDir });
+        },
+      };
+    }),
+  );
+  for (const [name, definition] of Object.entries(denseTasks)) {
+    train.addCommand(
+      taskCommand(context, definition, DENSE_DESCRIPTIONS[name as DenseTaskName], async (config) => {
+        const { openDenseTask } = await import('../tasks/dense/task.ts');
+        return {
+          open: (settings, logger) => openDenseTask(name, settings, logger),
+          evaluate: async () => {
+            const { evaluateDense } = await import('./evaluate-dense.ts');
+            await evaluateDense(name, config, context, { folder: config.outputDir });
+          },
+        };
+      }),
+    );
+  }
+  return train;
 }
 
-async function trainClassification(command: Command, context: CommandContext): Promise<void> {
-  const { config } = resolveRecipe(classification, recipeInput(command));
-  const [{ runTraining }, { openClassification }, { Progress }, { Interrupt }] = await Promise.all([
+const DENSE_DESCRIPTIONS: Readonly<Record<DenseTaskName, string>> = {
+  segmentation: 'train a network for the classes of pixels',
+  depth: 'train a network for the distance of pixels',
+  motion: 'train a network for what moves, from two images',
+  multitask: 'train a network for several of these at once',
+};
+
+/** What a task does with its settings. */
+interface TaskActions<Config extends TrainingConfig, Batch, Output> {
+  open: RunInput<Config, Batch, Output>['openTask'];
+  /** With `--test-only`. */
+  evaluate(): Promise<void>;
+}
+
+function taskCommand<Table extends OptionTable, Batch, Output>(
+  context: CommandContext,
+  definition: TaskDefinition<Table>,
+  description: string,
+  actions: (
+    config: ConfigOf<Table> & TrainingConfig,
+  ) => Promise<TaskActions<ConfigOf<Table> & TrainingConfig, Batch, Output>>,
+): Command {
+  const command = new Command(definition.task).description(description);
+  addRecipeOptions(command);
+  addOptions(command, definition.options);
+  return command.action(async () => {
+    const resolved = resolveRecipe(definition, recipeInput(command, definition.options));
+    // Every task's table has the options of training.
+    const config = resolved.config as ConfigOf<Table> & TrainingConfig;
+    const { open, evaluate } = await actions(config);
+    if (config.testOnly) return evaluate();
+    await trainTask(definition, config, open, context);
+  });
+}
+
+async function trainTask<Table extends OptionTable, Batch, Output>(
+  definition: TaskDefinition<Table>,
+  config: ConfigOf<Table> & TrainingConfig,
+  openTask: RunInput<ConfigOf<Table> & TrainingConfig, Batch, Output>['openTask'],
+  context: CommandContext,
+): Promise<void> {
+  const [{ runTraining }, { Progress }, { Interrupt }] = await Promise.all([
     import('../training/run.ts'),
-    import('../tasks/classification/task.ts'),
     import('./progress.ts'),
     import('../interrupt.ts'),
   ]);
-  if (config.testOnly) {
-    const { evaluateClassification } = await import('./evaluate.ts');
-    return evaluateClassification(config, context, { folder: config.outputDir });
-  }
   const progress = new Progress({ printFreq: config.printFreq });
-  const again = `edgeai train classification --output-dir ${quoted(config.outputDir)} --resume`;
+  const again = `edgeai train ${definition.task} --output-dir ${quoted(config.outputDir)} --resume`;
   using interrupt = new Interrupt({
     onRequest: () => progress.println('stopping after this step; press Ctrl-C again to stop at once'),
     onForce: () => progress.close(),
@@ -43,8 +103,8 @@ async function trainClassification(command: Command, context: CommandContext): P
     const outcome = await runTraining({
       config,
       // The recipe of a run says what it is, not how this session of it came about.
-      recipe: serializeRecipe(classification, { ...config, resume: null, overwrite: false }),
-      openTask: openClassification,
+      recipe: serializeRecipe(definition, { ...config, resume: null, overwrite: false }),
+      openTask,
       progress,
       style: context.style,
       interrupt,
@@ -62,12 +122,12 @@ async function trainClassification(command: Command, context: CommandContext): P
 }
 
 /** A run that is resumed without a recipe goes on with its own. */
-function recipeInput(command: Command): RecipeInput {
+function recipeInput(command: Command, table: OptionTable): RecipeInput {
   const { recipe, set } = command.opts<{ recipe?: string; set?: string[] }>();
-  const flags = givenFlags(command, classification.options);
+  const flags = givenFlags(command, table);
   let file = recipe;
   if (file === undefined && flags.resume === 'auto') {
-    const own = join(String(flags.outputDir ?? classification.options['output-dir'].default), 'recipe.yaml');
+    const own = join(String(flags.outputDir ?? table['output-dir']?.default), 'recipe.yaml');
     if (existsSync(own)) file = own;
   }
   return { file, sets: set, flags };

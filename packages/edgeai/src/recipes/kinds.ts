@@ -106,6 +106,27 @@ export function choice<const Names extends readonly [string, ...string[]]>(names
   };
 }
 
+/** Several numbers, in a list or in one text with commas, spaces or `x` between them: `384,768`, `384x768`. */
+export function numbers({ count, bounds = {} }: { count?: number; bounds?: Bounds } = {}): ValueKind<number[]> {
+  const each = real(bounds);
+  const noun = count === undefined ? 'numbers' : `${count} numbers`;
+  const limits = each.expected.replace(/^a number/, '');
+  return {
+    schema: count === undefined ? z.array(each.schema) : z.array(each.schema).length(count),
+    expected: `${noun}${limits}, such as ${count === 1 ? '1' : '1,2'}`,
+    placeholder: count === undefined ? 'x,y,…' : Array.from({ length: count }, (_, i) => 'xyzw'[i] ?? 'v').join(','),
+    form: 'value',
+    fromText: (text) => {
+      const parts = text
+        .replaceAll(/[[\]]/g, ' ')
+        .trim()
+        .split(/[\s,x×]+/);
+      const values = parts.map((part) => each.fromText(part));
+      return values.every((value) => typeof value === 'number') ? values : text;
+    },
+  };
+}
+
 /** A value that JSON can carry. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 

@@ -1,6 +1,6 @@
 /** @file The options that training has in every task: the original scripts' names and defaults, and ours. A task's table is made of these groups and its own. */
 
-import { choice, flag, integer, optional, real, record, text } from './kinds.ts';
+import { choice, flag, integer, numbers, optional, real, record, text } from './kinds.ts';
 import { type ConfigOf, option } from './option-table.ts';
 import type { Problem } from './problems.ts';
 
@@ -99,7 +99,7 @@ export const lengthOptions = {
 
 /** How weights are updated. */
 export const optimiserOptions = {
-  opt: option(choice(['sgd', 'sgd_nesterov', 'rmsprop', 'adamw']), {
+  opt: option(choice(['sgd', 'sgd_nesterov', 'rmsprop', 'adam', 'adamw']), {
     default: 'sgd',
     group: OPTIMISER,
     help: 'The optimiser.',
@@ -148,7 +148,7 @@ export const optimiserOptions = {
 
 /** How the learning rate changes. */
 export const learningRateOptions = {
-  'lr-scheduler': option(choice(['steplr', 'cosineannealinglr', 'exponentiallr']), {
+  'lr-scheduler': option(choice(['steplr', 'multisteplr', 'cosineannealinglr', 'exponentiallr', 'polynomiallr']), {
     default: 'steplr',
     group: LEARNING_RATE,
     help: 'How the learning rate falls, epoch by epoch.',
@@ -159,11 +159,23 @@ export const learningRateOptions = {
     group: LEARNING_RATE,
     help: 'For steplr: epochs between two falls.',
   }),
+  'lr-milestones': option(numbers({ bounds: { min: 1 } }), {
+    default: [30, 60],
+    group: LEARNING_RATE,
+    help: 'For multisteplr: the epochs of the falls, such as 30,60.',
+    lookalikes: ['milestones', 'lr-steps'],
+  }),
+  'lr-power': option(real({ above: 0 }), {
+    default: 0.9,
+    group: LEARNING_RATE,
+    help: 'For polynomiallr: the learning rate falls as (1 - epoch / epochs) to this power.',
+    lookalikes: ['poly-power', 'polystep-power'],
+  }),
   'lr-gamma': option(real({ above: 0 }), {
     default: 0.1,
     group: LEARNING_RATE,
-    help: 'For steplr and exponentiallr: the factor of each fall.',
-    lookalikes: ['gamma', 'decay-rate'],
+    help: 'For steplr, multisteplr and exponentiallr: the factor of each fall.',
+    lookalikes: ['gamma', 'decay-rate', 'multistep-gamma'],
   }),
   'lr-min': option(real({ min: 0 }), {
     default: 0,
@@ -325,6 +337,9 @@ export function checkTraining(config: TrainingConfig): RuleProblem[] {
     problems.push({ code: 'conflict', path, expected, received });
   };
   if (config.lrScheduler === 'cosineannealinglr' && config.lrWarmupEpochs >= config.epochs) {
+    conflict('lr-warmup-epochs', `fewer than the ${config.epochs} epochs of the run`, String(config.lrWarmupEpochs));
+  }
+  if (config.lrScheduler === 'polynomiallr' && config.lrWarmupEpochs >= config.epochs) {
     conflict('lr-warmup-epochs', `fewer than the ${config.epochs} epochs of the run`, String(config.lrWarmupEpochs));
   }
   if (config.startEpoch >= config.epochs && !config.testOnly) {

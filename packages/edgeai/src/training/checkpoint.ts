@@ -36,6 +36,7 @@ export interface Checkpoint {
   args: Record<string, unknown>;
   model_ema?: unknown;
   scaler?: unknown;
+  companion?: nn.StateDict;
   edgeai: RunPosition & { version: number; random: RandomState; facts: TaskFacts };
 }
 
@@ -76,6 +77,7 @@ export function takeCheckpoint(
     args: argsOf(config),
     ...(trainer.average === null ? {} : { model_ema: trainer.average.stateDict() }),
     ...(trainer.scaler === null ? {} : { scaler: trainer.scaler.stateDict() }),
+    ...(trainer.companion === null ? {} : { companion: trainer.companion.stateDict() }),
     edgeai: { version: VERSION, ...position, random: saveRandomState(), facts },
   };
 }
@@ -144,6 +146,8 @@ export function resumeFrom(path: string, trainer: Trainer): Resumed {
     trainer.scheduler.loadStateDict(original.data.lr_scheduler);
     if (trainer.average !== null) restorePart('model_ema', '--model-ema', content, trainer.average, path);
     if (trainer.scaler !== null) restorePart('scaler', '--amp-dtype float16', content, trainer.scaler, path);
+    if (trainer.companion !== null)
+      restorePart('companion', 'weights of several losses', content, trainer.companion, path);
     const args = isPlain(content.args) ? content.args : {};
     if (own === undefined) {
       const position = { epoch: original.data.epoch, unevaluated: null, best: null, seconds: 0, images: 0 };

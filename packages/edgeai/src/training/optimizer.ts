@@ -68,6 +68,8 @@ export function makeOptimizer(model: nn.AnyModule, config: OptimizerConfig): opt
     case 'rmsprop':
       // The values with which TensorFlow's MobileNets were trained, as in the original.
       return new optim.RMSprop(groups, { lr, momentum, weightDecay, eps: 0.0316, alpha: 0.9 });
+    case 'adam':
+      return new optim.Adam(groups, { lr, betas: [momentum, 0.999], weightDecay });
     case 'adamw':
       return new optim.AdamW(groups, { lr, weightDecay });
   }

@@ -47,7 +47,8 @@ export async function runTraining<Config extends TrainingConfig, Batch, Output>(
     folder.writeText('recipe.yaml', input.recipe);
     const task = await input.openTask(config, logger);
     task.model.to({ device: placement.device, memoryFormat: placement.memoryFormat });
-    const trainer = new Trainer(task.model, placement, config);
+    task.companion?.to({ device: placement.device });
+    const trainer = new Trainer(task.model, placement, config, task.companion ?? null);
 
     const start = begin(config, checkpoint, trainer, folder, logger);
     const recorded = start.unevaluated === null ? start.epoch : start.epoch - 1;

@@ -4,12 +4,22 @@ import { optim } from '@edgeai/torch';
 
 import type { TrainingConfig } from '../recipes/training-options.ts';
 
-const { ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, SequentialLR, StepLR } = optim.lrScheduler;
+const { ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, SequentialLR, StepLR } =
+  optim.lrScheduler;
 
 /** The settings that are looked at here. */
 export type SchedulerConfig = Pick<
   TrainingConfig,
-  'epochs' | 'lrScheduler' | 'lrStepSize' | 'lrGamma' | 'lrMin' | 'lrWarmupEpochs' | 'lrWarmupMethod' | 'lrWarmupDecay'
+  | 'epochs'
+  | 'lrScheduler'
+  | 'lrStepSize'
+  | 'lrMilestones'
+  | 'lrPower'
+  | 'lrGamma'
+  | 'lrMin'
+  | 'lrWarmupEpochs'
+  | 'lrWarmupMethod'
+  | 'lrWarmupDecay'
 >;
 
 /** A schedule with one step an epoch. */
@@ -32,6 +42,13 @@ function mainScheduler(optimizer: optim.Optimizer, config: SchedulerConfig): opt
   switch (config.lrScheduler) {
     case 'steplr':
       return new StepLR(optimizer, config.lrStepSize, { gamma });
+    case 'multisteplr': {
+      // Counted from the beginning of the run; the schedule begins after the warm-up.
+      const milestones = config.lrMilestones.map((epoch) => epoch - config.lrWarmupEpochs).filter((epoch) => epoch > 0);
+      return new MultiStepLR(optimizer, milestones, { gamma });
+    }
+    case 'polynomiallr':
+      return new PolynomialLR(optimizer, { totalIters: config.epochs - config.lrWarmupEpochs, power: config.lrPower });
     case 'cosineannealinglr':
       return new CosineAnnealingLR(optimizer, config.epochs - config.lrWarmupEpochs, { etaMin: config.lrMin });
     case 'exponentiallr':

@@ -67,6 +67,8 @@ export interface Task<Batch, Output> extends EvaluationTask<Batch, Output> {
   samples(count: number): Promise<Tensor[][]>;
   /** What somebody who has only the checkpoint needs to use the network: classes, preprocessing, model options. */
   readonly facts: TaskFacts;
+  /** What is trained and saved together with the network and is no part of it, such as learned weights of several losses. */
+  readonly companion?: nn.AnyModule;
 }
 
 /** Kept in checkpoints and beside exports. */

@@ -18,14 +18,26 @@ export class Trainer {
   readonly scaler: GradScaler | null;
   /** How forward and loss are computed in 16 bits; null for 32. */
   readonly autocast: AutocastOptions | null;
+  /** Trained and saved along with the model. */
+  readonly companion: nn.AnyModule | null;
   readonly #config: TrainingConfig;
 
   /** Takes a model that is in its place already. */
-  constructor(model: nn.AnyModule, placement: Placement, config: TrainingConfig) {
+  constructor(
+    model: nn.AnyModule,
+    placement: Placement,
+    config: TrainingConfig,
+    companion: nn.AnyModule | null = null,
+  ) {
     this.model = model;
+    this.companion = companion;
     this.placement = placement;
     this.#config = config;
     this.optimizer = makeOptimizer(model, config);
+    const extra = companion?.parameters() ?? [];
+    // Decay would pull them towards a value that means something.
+    const group = { params: extra, weightDecay: 0 };
+    if (extra.length > 0) this.optimizer.addParamGroup(group);
     this.autocast = config.amp ? { device: placement.device, dtype: config.ampDtype } : null;
     // bfloat16 has the range of float32: only float16 gradients need scaling.
     this.scaler = config.amp && config.ampDtype === 'float16' ? new GradScaler() : null;

@@ -1,0 +1,116 @@
+/** @file Figures of the dense tasks over a pass: mean IoU of classes, F1 of what moves, errors of depths. */
+
+import { nn, type Tensor } from '@edgeai/torch';
+import { type datasets, metrics } from '@edgeai/xvision';
+
+import { SmoothedValue } from '../../training/smoothed-value.ts';
+import type { Meter } from '../../training/task.ts';
+
+/** Brings a prediction to the size of its target: scores and depths are interpolated, as the network itself would. */
+export function toSizeOf(prediction: Tensor, target: Tensor): Tensor {
+  const [height = 0, width = 0] = target.shape.slice(-2);
+  if (prediction.size(-2) === height && prediction.size(-1) === width) return prediction;
+  return nn.functional.interpolate(prediction, { size: [height, width], mode: 'bilinear' });
+}
+
+/** Figures by class. */
+export interface DenseClassFigures {
+  task: string;
+  index: number;
+  name: string;
+  /** Percent. */
+  iou: number;
+  accuracy: number;
+  precision: number;
+  f1: number;
+}
+
+type Accumulator =
+  | { kind: 'classes'; info: datasets.ClassTarget; matrix: metrics.ConfusionMatrix }
+  | { kind: 'depth'; meter: metrics.DepthMeter };
+
+/** Accumulates; predictions are not kept. */
+export class DenseMeter implements Meter<datasets.DenseBatch, readonly Tensor[]> {
+  readonly #loss = new SmoothedValue();
+  readonly #accumulators: readonly Accumulator[];
+
+  constructor(targets: readonly datasets.TargetInfo[]) {
+    this.#accumulators = targets.map(
+      (info): Accumulator =>
+        info.kind === 'depth'
+          ? { kind: 'depth', meter: new metrics.DepthMeter({ max: info.max }) }
+          : { kind: 'classes', info, matrix: new metrics.ConfusionMatrix(info.classes.length) },
+    );
+  }
+
+  add(batch: datasets.DenseBatch, output: readonly Tensor[], loss: number): void {
+    this.#loss.add(loss, batch.targets[0]?.size(0) ?? 1);
+    for (const [i, accumulator] of this.#accumulators.entries()) {
+      const target = batch.targets[i] as Tensor;
+      const prediction = toSizeOf((output[i] as Tensor).detach(), target);
+      if (accumulator.kind === 'depth') accumulator.meter.add(prediction, target);
+      else accumulator.matrix.add(prediction, target);
+    }
+  }
+
+  figures(): Record<string, number> {
+    const figures: Record<string, number> = { loss: this.#loss.average };
+    for (const accumulator of this.#accumulators) {
+      if (accumulator.kind === 'depth') {
+        const { absRel, sqRel, rmse, delta1, delta2, delta3 } = accumulator.meter.figures();
+        Object.assign(figures, {
+          absRel: 100 * absRel,
+          sqRel,
+          rmse,
+          delta1: 100 * delta1,
+          delta2: 100 * delta2,
+          delta3: 100 * delta3,
+        });
+        continue;
+      }
+      const { meanIoU, overallAccuracy, iou, f1 } = accumulator.matrix.figures();
+      if (accumulator.info.kind === 'motion') {
+        Object.assign(figures, { motionIoU: meanIoU, movingIoU: iou[1] ?? Number.NaN, movingF1: f1[1] ?? Number.NaN });
+      } else Object.assign(figures, { mIoU: meanIoU, pixelAcc: overallAccuracy });
+    }
+    return figures;
+  }
+
+  /** Every class by itself. */
+  classes(): DenseClassFigures[] {
+    return this.#accumulators.flatMap((accumulator) => {
+      if (accumulator.kind === 'depth') return [];
+      const { iou, accuracy, precision, f1 } = accumulator.matrix.figures();
+      return accumulator.info.classes.map((name, index) => ({
+        task: accumulator.info.kind,
+        index,
+        name,
+        iou: iou[index] ?? Number.NaN,
+        accuracy: accuracy[index] ?? Number.NaN,
+        precision: precision[index] ?? Number.NaN,
+        f1: f1[index] ?? Number.NaN,
+      }));
+    });
+  }
+
+  /** Row by row, how often pixels of each true class were taken for each class; by task. */
+  confusion(): Record<string, number[][]> {
+    return Object.fromEntries(
+      this.#accumulators.flatMap((accumulator): [string, number[][]][] => {
+        if (accumulator.kind === 'depth') return [];
+        const { numClasses, counts } = accumulator.matrix;
+        const rows = Array.from({ length: numClasses }, (_, row) =>
+          Array.from(counts.slice(row * numClasses, (row + 1) * numClasses)),
+        );
+        return [[accumulator.info.kind, rows]];
+      }),
+    );
+  }
+}
+
+/** The figure that decides, by task. */
+export const DECISIVE = {
+  segmentation: { figure: 'mIoU', better: 'higher' },
+  motion: { figure: 'motionIoU', better: 'higher' },
+  depth: { figure: 'absRel', better: 'lower' },
+} as const;
