@@ -1,8 +1,11 @@
 /** @file MNIST, Fashion-MNIST, KMNIST and EMNIST: what is known about each, and a class for it. */
 
+import { readdirSync, renameSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { ArgumentError, data, type Tensor } from '@edgeai/torch';
 import { ensureFiles, IdxDataset, type IdxDatasetOptions, type IdxOpenOptions, type IdxSource } from './idx-dataset.ts';
-import { compareStrings } from './listing.ts';
+import { compareStrings, expandHome } from './listing.ts';
+import { fetchFiles } from './published.ts';
 
 const FILES = (train: boolean): readonly [string, string] => {
   const part = train ? 'train' : 't10k';
@@ -141,7 +144,41 @@ export class EMNIST<T = Tensor, Y = number> extends IdxDataset<T, Y> {
     super(emnistSource(split), root, options);
     this.split = split;
   }
+
+  /** Like the constructor, but can download: one archive with all splits. */
+  static async open<T = Tensor, Y = number>(
+    root: string,
+    split: EmnistSplit,
+    options: IdxOpenOptions<T, Y> = {},
+  ): Promise<EMNIST<T, Y>> {
+    const { download, onProgress, signal, ...rest } = options;
+    const wanted = emnistSource(split)
+      .files(options.train ?? true)
+      .map((file) => join(EMNIST_FOLDER, `${file}.gz`));
+    if (download === true)
+      await fetchFiles({ ...EMNIST_ARCHIVE, needs: () => wanted }, expandHome(root), {}, { onProgress, signal });
+    return new EMNIST<T, Y>(root, split, rest);
+  }
 }
+
+const EMNIST_FOLDER = join('EMNIST', 'raw');
+const EMNIST_URL = 'https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/gzip.zip';
+const EMNIST_ARCHIVE = {
+  name: 'EMNIST',
+  downloads: () => [
+    {
+      url: EMNIST_URL,
+      file: join(EMNIST_FOLDER, 'gzip.zip'),
+      md5: '58c8d27c78d21e728a6bc7b3cc06412e',
+      unpack: EMNIST_FOLDER,
+    },
+  ],
+  arrange: (root: string): void => {
+    const inner = join(root, EMNIST_FOLDER, 'gzip');
+    for (const file of readdirSync(inner)) renameSync(join(inner, file), join(root, EMNIST_FOLDER, file));
+    rmdirSync(inner);
+  },
+};
 
 function emnistSource(split: EmnistSplit): IdxSource {
   if (!Object.hasOwn(EMNIST_CLASSES, split))
@@ -150,7 +187,7 @@ function emnistSource(split: EmnistSplit): IdxSource {
     const prefix = `emnist-${split}-${train ? 'train' : 'test'}`;
     return [`${prefix}-images-idx3-ubyte`, `${prefix}-labels-idx1-ubyte`];
   };
-  const advice = 'Unpack https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/gzip.zip there';
+  const advice = `EMNIST.open(root, split, { download: true }) fetches it. Or unpack ${EMNIST_URL} there`;
   return { name: 'EMNIST', classes: EMNIST_CLASSES[split], files, mirrors: [], md5: {}, advice };
 }
 
