@@ -94,6 +94,8 @@ function rates(changes: Partial<SchedulerConfig>): number[] {
     epochs: 6,
     lrScheduler: 'steplr',
     lrStepSize: 2,
+    lrMilestones: [2, 4],
+    lrPower: 0.5,
     lrGamma: 0.5,
     lrMin: 0,
     lrWarmupEpochs: 0,
