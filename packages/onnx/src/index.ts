@@ -13,6 +13,7 @@ export {
   UnsupportedOperatorError,
 } from './errors.ts';
 export { type ExportedModel, type ExportMetadata, type ExportOptions, exportOnnx } from './export.ts';
+export { type ExportVerifiedOptions, exportVerified, type VerifiedModel } from './export-verified.ts';
 export {
   type ImportedInfo,
   ImportedNetwork,

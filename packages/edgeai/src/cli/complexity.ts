@@ -37,7 +37,11 @@ async function run(flags: ComplexityFlags, context: CommandContext): Promise<voi
     import('@edgeai/torch'),
     import('../models/open-model.ts'),
   ]);
-  const opened = await openModel({ model: flags.model, modelOptions: parseModelOptions(flags.modelOption) });
+  const opened = await openModel({
+    model: flags.model,
+    modelOptions: parseModelOptions(flags.modelOption),
+    inputShapes: given,
+  });
   const shapes = given ?? opened.inputShapes;
   const found = scope(() =>
     complexity.measureComplexity(

@@ -37,12 +37,14 @@ async function run(flags: ExportFlags, context: CommandContext): Promise<void> {
   const opened = await openModel({
     model: flags.model,
     modelOptions: parseModelOptions(flags.modelOption),
+    inputShapes: shapes,
     weights: flags.weights ?? null,
     stateDictName: flags.weightsStateDictName,
     seed: flags.seed === undefined ? null : wholeNumber('--seed', flags.seed),
     log: (message) => context.stderr.write(`${message}\n`),
   });
-  if (flags.weights === undefined) context.stderr.write('no --weights: the exported network has its initial weights\n');
+  const hasWeights = flags.weights !== undefined || flags.model?.toLowerCase().endsWith('.onnx') === true;
+  if (!hasWeights) context.stderr.write('no --weights: the exported network has its initial weights\n');
   const report = await exportVerified(opened.model, randomSamples(shapes ?? opened.inputShapes), {
     path: flags.output,
     opset,

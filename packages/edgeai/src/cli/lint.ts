@@ -46,7 +46,11 @@ async function run(flags: LintFlags, context: CommandContext): Promise<void> {
   if (!names.includes(flags.target.toLowerCase()))
     throw new UsageError(`--target: expected one of ${names.join(', ')} but received '${flags.target}'`);
   const profile = linter.deviceProfile(flags.target);
-  const opened = await openModel({ model: flags.model, modelOptions: parseModelOptions(flags.modelOption) });
+  const opened = await openModel({
+    model: flags.model,
+    modelOptions: parseModelOptions(flags.modelOption),
+    inputShapes: given,
+  });
   const shapes = given ?? opened.inputShapes;
   const findings = scope(() =>
     linter.lintModel(

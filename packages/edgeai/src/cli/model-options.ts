@@ -28,7 +28,7 @@ export function addModelOption(command: Command): Command {
 export function addModelOptions(command: Command): Command {
   command.option(
     '--model <name>',
-    'a model of the zoo; may be left out with a checkpoint of `edgeai train`, which names its own',
+    'a model of the zoo, or an ONNX file; may be left out with a checkpoint of `edgeai train`, which names its own',
   );
   return addModelOption(command)
     .option(

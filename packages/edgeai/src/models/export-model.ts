@@ -1,7 +1,7 @@
 /** @file Exports a model as ONNX together with the proof that onnxruntime computes the same from the file. */
 
 import { statSync } from 'node:fs';
-import { exportOnnx, verifyOnnx } from '@edgeai/onnx';
+import { exportVerified as exportOnnxVerified } from '@edgeai/onnx';
 import { Generator, type nn, randn, type Tensor } from '@edgeai/torch';
 
 import type { TaskFacts } from '../training/task.ts';
@@ -31,7 +31,8 @@ export interface ExportReport {
 
 /**
  * Writes `model`, in evaluation mode, and compares the file with it on every one of `samples`, each an array of the model's
- * arguments; the first gives the shapes. Throws onnx's ExportMismatchError where they do not agree.
+ * arguments; the first gives the shapes. Throws onnx's ExportMismatchError where they do not agree;
+ * the file is then kept under another name, `<name>.rejected.onnx`.
  */
 export async function exportVerified(
   model: nn.AnyModule,
@@ -39,8 +40,8 @@ export async function exportVerified(
   { path, opset, dynamicBatch, facts }: ExportRequest,
 ): Promise<ExportReport> {
   const metadata = facts === null ? {} : { ...facts };
-  const { dataPath } = exportOnnx(model, samples[0] ?? [], { path, opset, dynamicBatch, metadata });
-  const { maxAbs, relL2, samples: checkedInputs } = await verifyOnnx(path, model, samples);
+  const { dataPath, report } = await exportOnnxVerified(model, samples, { path, opset, dynamicBatch, metadata });
+  const { maxAbs, relL2, samples: checkedInputs } = report;
   const bytes = statSync(path).size + (dataPath === undefined ? 0 : statSync(dataPath).size);
   return { path, bytes, opset, dynamicBatch, maxDifference: maxAbs, relativeDifference: relL2, checkedInputs };
 }

@@ -12,8 +12,10 @@ import { localFile } from './remote-file.ts';
 import { parseWeightsSpec } from './weights-spec.ts';
 
 export interface ModelRequest {
-  /** Name in the zoo; may be left out with a checkpoint that names it. */
+  /** Name in the zoo, or an ONNX file; may be left out with a checkpoint that names it. */
   model?: string | undefined;
+  /** Sizes of the inputs, where an ONNX file leaves them open. */
+  inputShapes?: readonly (readonly number[])[] | undefined;
   /** Constructor options in camelCase; they win over those in the checkpoint. */
   modelOptions?: Readonly<Record<string, Json>>;
   /** As for `--weights`. */
@@ -45,6 +47,7 @@ export interface OpenedModel {
  */
 export async function openModel(request: ModelRequest): Promise<OpenedModel> {
   const { log = () => {} } = request;
+  if (isOnnxFile(request.model)) return openFile(request.model, request);
   const spec = parseWeightsSpec(request.weights ?? null);
   const file = spec.file === null ? null : await localFile(spec.file, log);
   using owner = new Scope();
@@ -63,6 +66,28 @@ export async function openModel(request: ModelRequest): Promise<OpenedModel> {
   if (loaded !== null) model.loadStateDict(loaded.state);
   const inputShapes = (sameModel ? facts.inputShapes : info.inputShapes).map((shape) => [...shape]);
   return { name, options, model, info, inputShapes, facts, entry };
+}
+
+/** An ONNX file has its weights in it; a checkpoint on top must be of the imported network. */
+async function openFile(path: string, request: ModelRequest): Promise<OpenedModel> {
+  const { log = () => {}, modelOptions = {} } = request;
+  if (Object.keys(modelOptions).length > 0)
+    throw new UsageError('--model-option: a network from an ONNX file has no options');
+  const { openOnnx } = await import('./open-onnx.ts');
+  const opened = openOnnx(path, request.inputShapes);
+  const spec = parseWeightsSpec(request.weights ?? null);
+  if (spec.entry !== null)
+    throw new UsageError(`--weights: a network from an ONNX file has no published weights '${spec.entry}'`);
+  if (spec.file === null) return opened;
+  const file = await localFile(spec.file, log);
+  using owner = new Scope();
+  opened.model.loadStateDict(owner.run(() => readWeights(file, request.stateDictName)).state);
+  return opened;
+}
+
+/** True for what is meant as a file, not as a name of the zoo. */
+function isOnnxFile(model: string | undefined): model is string {
+  return model?.toLowerCase().endsWith('.onnx') === true;
 }
 
 /** Downloads a published checkpoint unless it is there. */

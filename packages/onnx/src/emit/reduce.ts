@@ -33,8 +33,10 @@ const mean: Emitter = (call) => {
   const { dtype } = call.meta('self');
   const spatial =
     rank >= 3 && axes.length === rank - 2 && [...axes].sort((a, b) => a - b).every((axis, i) => axis === i + 2);
-  if (spatial && call.bool('keepdim') && dtype === call.result.dtype)
-    return call.op('GlobalAveragePool', [call.tensor('self')]);
+  if (spatial && dtype === call.result.dtype) {
+    const pooled = call.op('GlobalAveragePool', [call.tensor('self')]);
+    return call.bool('keepdim') ? pooled : call.op('Flatten', [pooled], { axis: 1 });
+  }
   return reduction('ReduceMean')(call);
 };
 
