@@ -1,0 +1,123 @@
+/** @file Every dense task trains, names its figures, resumes where it was stopped and can be evaluated from its checkpoint. */
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+
+import { Progress } from '../../cli/progress.ts';
+import { plain } from '../../cli/style.ts';
+import { Interrupt } from '../../interrupt.ts';
+import { type DenseConfig, type DenseTaskName, denseTasks } from '../../recipes/dense-options.ts';
+import { resolveRecipe } from '../../recipes/resolve.ts';
+import { serializeRecipe } from '../../recipes/serialize.ts';
+import { MetricsLog } from '../../runs/metrics-log.ts';
+import { type RunOutcome, runTraining } from '../../training/run.ts';
+import { evaluateDenseNetwork } from './evaluate.ts';
+import { impliedDenseSettings } from './implied-settings.ts';
+import { openDenseTask } from './task.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'edgeai-dense-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+const quiet = { info: () => {}, warn: () => {} };
+
+function configOf(name: DenseTaskName, folder: string, flags: Record<string, unknown> = {}): DenseConfig {
+  const quick = {
+    scenes: [8, 2],
+    sceneSize: [32, 64],
+    imgResize: [32, 64],
+    batchSize: 4,
+    epochs: 1,
+    lrWarmupEpochs: 0,
+    threads: 1,
+    workers: 0,
+    export: false,
+    outputDir: folder,
+  };
+  return resolveRecipe(denseTasks[name], { flags: { ...quick, ...flags } }).config;
+}
+
+/** Trains; `stopAfter` interrupts when so many steps have been made. */
+async function train(name: DenseTaskName, config: DenseConfig, stopAfter?: number): Promise<RunOutcome> {
+  let signal: (() => void) | undefined;
+  const source = {
+    on: (_: string, listener: (name: 'SIGINT') => void) => {
+      signal = () => listener('SIGINT');
+    },
+    off: () => {},
+  };
+  using interrupt = new Interrupt({ source, exit: () => {} });
+  let steps = 0;
+  class Counting extends Progress {
+    override update(state: Parameters<Progress['update']>[0]): void {
+      super.update(state);
+      if (++steps === stopAfter) signal?.();
+    }
+  }
+  return runTraining({
+    config,
+    recipe: serializeRecipe(denseTasks[name], config),
+    openTask: (settings, logger) => openDenseTask(name, settings, logger),
+    progress: new Counting({ stream: { write: () => true }, terminal: false }),
+    style: plain,
+    interrupt,
+  });
+}
+
+/** What was measured, without what depends on the clock. */
+const measured = (folder: string): unknown =>
+  MetricsLog.read(join(folder, 'metrics.jsonl')).map((record) =>
+    Object.fromEntries(Object.entries(record).filter(([key]) => !/time|seconds|PerSecond/i.test(key))),
+  );
+
+async function evaluate(name: DenseTaskName, weights: string) {
+  using interrupt = new Interrupt({ source: { on: () => {}, off: () => {} }, exit: () => {} });
+  const progress = new Progress({ stream: { write: () => true }, terminal: false });
+  const table = denseTasks[name].options;
+  const base = impliedDenseSettings(weights, table);
+  const flags = { weights, scenes: [8, 2], sceneSize: [32, 64], threads: 1, workers: 0 };
+  const { config } = resolveRecipe(denseTasks[name], { base, flags });
+  const report = await evaluateDenseNetwork(name, config, { progress, interrupt, folder: null, log: quiet });
+  assert.ok(report !== null);
+  return report;
+}
+
+/** Motion is among the three tasks of the last. */
+const FIGURES: Readonly<Partial<Record<DenseTaskName, readonly string[]>>> = {
+  segmentation: ['mIoU', 'pixelAcc'],
+  depth: ['absRel', 'sqRel', 'rmse', 'delta1'],
+  multitask: ['absRel', 'mIoU', 'motionIoU', 'movingIoU', 'movingF1'],
+};
+
+for (const [name, figures] of Object.entries(FIGURES) as [DenseTaskName, readonly string[]][]) {
+  test(`${name}: a checkpoint says all that its evaluation needs, and gives the figures of the run`, async () => {
+    const folder = join(root, name);
+    const outcome = await train(name, configOf(name, folder));
+    assert.equal(outcome.status, 'complete');
+    const records = MetricsLog.read(join(folder, 'metrics.jsonl'));
+    const last = records.find(({ phase }) => phase === 'val') as unknown as Record<string, number>;
+    const report = await evaluate(name, join(folder, 'checkpoint.pth'));
+    for (const figure of ['loss', ...figures]) {
+      assert.ok(typeof report[figure] === 'number', `${figure} among ${Object.keys(report).join(', ')}`);
+      assert.ok(Math.abs((report[figure] as number) - (last[figure] ?? Number.NaN)) < 1e-4, figure);
+    }
+    assert.equal(report.images, 2);
+  });
+}
+
+test('a run of three tasks that was stopped and resumed measures what an uninterrupted one does', async () => {
+  const parts = join(root, 'parts');
+  assert.equal((await train('multitask', configOf('multitask', parts), 1)).status, 'stopped');
+  await train('multitask', configOf('multitask', parts, { resume: 'auto' }));
+  assert.deepEqual(measured(parts), measured(join(root, 'multitask')));
+});
+
+test('losses that do not fit their task are refused before training', async () => {
+  const open = (flags: Record<string, unknown>) =>
+    openDenseTask('depth', configOf('depth', join(root, 'none'), flags), quiet);
+  await assert.rejects(open({ losses: { depth: ['segmentation_loss'] } }), /depth has none/);
+  await assert.rejects(open({ lossMultFactors: { depth: [1] } }), /expected 2 numbers for depth, one a loss/);
+  await assert.rejects(open({ model: 'mobilenet_v2' }), /one output of classes for one image/);
+});
