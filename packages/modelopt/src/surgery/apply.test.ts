@@ -40,6 +40,20 @@ describe('applySurgery', () => {
     });
   });
 
+  it('takes any batch afterwards, also where forward asks for its size', () => {
+    class Net extends nn.Module {
+      readonly act = new nn.SiLU();
+      forward(x: Tensor): Tensor {
+        return this.act(x).view([x.size(0), -1]);
+      }
+    }
+    scope(() => {
+      using result = applySurgery(new Net(), [randn([1, 2, 3])]);
+      const x = randn([7, 2, 3]);
+      assert.ok(equal(evaluate(result.model, x), x.relu().view([7, 6])));
+    });
+  });
+
   it('says what a graph leaves out that the network does while training; the module tree keeps it', () => {
     class Net extends nn.Module {
       readonly act = new nn.GELU();

@@ -1,6 +1,6 @@
 /** @file Surgery on the graph: finds what the rules replace by data flow, in modules and in forward's own code alike. */
 
-import { fx, nn } from '@edgeai/torch';
+import { EdgeAIError, fx, nn, Tensor } from '@edgeai/torch';
 import { inputShapes } from './calibration.ts';
 import { changeTree, prepareRules } from './convert.ts';
 import { isWholeModule, surgeryLeaf } from './leaves.ts';
@@ -56,7 +56,7 @@ function changeGraph(copy: nn.AnyModule, exampleInputs: readonly unknown[], work
   let target: fx.AnyGraphModule;
   try {
     prepareRules(copy, work, exampleInputs);
-    using graph = inEvaluation(copy, () => captureCopy(copy, exampleInputs, surgeryLeaf(active)));
+    using graph = inEvaluation(copy, () => captureAnyBatch(copy, exampleInputs, surgeryLeaf(active)));
     target = new fx.GraphModule(graph);
   } catch (error) {
     if (!(error instanceof fx.CaptureError)) throw error;
@@ -76,6 +76,28 @@ function changeGraph(copy: nn.AnyModule, exampleInputs: readonly unknown[], work
   target.recompile();
   work.settle(target);
   return target;
+}
+
+/** For any batch size where the inputs have one dimension of it in front and the network allows it; else as the example is. */
+function captureAnyBatch(model: nn.AnyModule, exampleInputs: readonly unknown[], isLeaf: fx.IsLeaf): fx.Graph {
+  const tensors = exampleInputs.filter((input): input is Tensor => input instanceof Tensor && input.ndim > 0);
+  const sizes = new Set(tensors.map((input) => input.size(0)));
+  if (tensors.length === exampleInputs.length && sizes.size === 1 && !sizes.has(0)) {
+    const inputs = (batch: number) =>
+      tensors.map((input) =>
+        input
+          .detach()
+          .narrow(0, 0, 1)
+          .expand([batch, ...input.shape.slice(1)])
+          .clone(),
+      );
+    try {
+      return fx.captureWithBatch(model, inputs, { isLeaf });
+    } catch (error) {
+      if (!(error instanceof EdgeAIError)) throw error;
+    }
+  }
+  return captureCopy(model, exampleInputs, isLeaf);
 }
 
 /** Replaces the modules of a rule: in the tree under the same name, in the graph by what the new one does. */
