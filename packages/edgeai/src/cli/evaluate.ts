@@ -23,6 +23,7 @@ const USED = [
   'workers',
   'model',
   'model-option',
+  'model-surgery',
   'weights',
   'weights-state-dict-name',
   'batch-size',

@@ -2,9 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { complexity } from '@edgeai/modelopt';
-import { type nn, scope, zeros } from '@edgeai/torch';
+import { scope, zeros } from '@edgeai/torch';
 import type { Json } from '../recipes/kinds.ts';
 import { models } from './all-models.ts';
+import { buildModel } from './build-model.ts';
 
 /** A published checkpoint. */
 export interface PublishedWeights {
@@ -40,7 +41,7 @@ export interface ModelDescription {
 /** Builds the model with the given options and looks at it. Throws vision's UnknownModelError with the nearest names. */
 export function describeModel(name: string, options: Readonly<Record<string, Json>> = {}): ModelDescription {
   const info = models.getModelInfo(name);
-  const model = models.getModel<nn.AnyModule>(name, options);
+  const model = buildModel(name, options);
   try {
     const shapes = info.inputShapes.map((shape) => [...shape]);
     const macs = scope(() =>

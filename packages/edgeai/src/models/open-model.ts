@@ -7,6 +7,7 @@ import { UsageError } from '../errors.ts';
 import type { Json } from '../recipes/kinds.ts';
 import type { TaskFacts } from '../training/task.ts';
 import { models } from './all-models.ts';
+import { buildModel } from './build-model.ts';
 import { readWeights } from './read-weights.ts';
 import { localFile } from './remote-file.ts';
 import { parseWeightsSpec } from './weights-spec.ts';
@@ -62,7 +63,7 @@ export async function openModel(request: ModelRequest): Promise<OpenedModel> {
   const sameModel = facts?.model === name;
   const options = { ...(sameModel ? facts.modelOptions : {}), ...request.modelOptions };
   if (request.seed !== undefined && request.seed !== null) manualSeed(request.seed);
-  const model = models.getModel<nn.AnyModule>(name, { ...options, ...(entry === null ? {} : { weights: entry }) });
+  const model = buildModel(name, { ...options, ...(entry === null ? {} : { weights: entry }) });
   if (loaded !== null) model.loadStateDict(loaded.state);
   const inputShapes = (sameModel ? facts.inputShapes : info.inputShapes).map((shape) => [...shape]);
   return { name, options, model, info, inputShapes, facts, entry };

@@ -53,6 +53,12 @@ const options = {
     lookalikes: ['num-workers'],
   }),
   ...modelOptions,
+  'model-surgery': option(optional(choice(['v1', 'v2', 'lite'])), {
+    default: null,
+    group: modelOptions.model.group,
+    help: 'Replace what embedded devices run badly before training: `v1` (or `lite`) in the module tree, `v2` in the graph. Published weights are loaded before, a file after. Checkpoints remember it.',
+    lookalikes: ['lite-model', 'surgery'],
+  }),
   ...lengthOptions,
   ...optimiserOptions,
   'label-smoothing': option(real({ min: 0, max: 1 }), {

@@ -3,6 +3,7 @@
 import { type nn, scope } from '@edgeai/torch';
 import { UsageError } from '../../errors.ts';
 import { models } from '../../models/all-models.ts';
+import { buildModel, withSurgery } from '../../models/build-model.ts';
 import { loadFitting } from '../../models/load-weights.ts';
 import { fetchEntry } from '../../models/open-model.ts';
 import { readWeights } from '../../models/read-weights.ts';
@@ -19,7 +20,7 @@ export interface TaskLog {
 
 type ModelConfig = Pick<
   ClassificationConfig,
-  'model' | 'modelOption' | 'weights' | 'weightsStateDictName' | 'numClasses'
+  'model' | 'modelOption' | 'modelSurgery' | 'weights' | 'weightsStateDictName' | 'numClasses'
 >;
 
 /** Constructor options with the number of classes: as many as the data has, unless the recipe asks for more. */
@@ -33,7 +34,7 @@ export function classifierOptions(
       `--num-classes: expected at least the ${classes.length} classes of the data but received ${String(asked)}`,
     );
   }
-  return { ...config.modelOption, numClasses: asked };
+  return { ...withSurgery(config.modelOption, config.modelSurgery), numClasses: asked };
 }
 
 /**
@@ -52,17 +53,18 @@ export async function buildClassifier(
   const spec = parseWeightsSpec(config.weights);
   // Before the model is built, so that a wrong name costs no time.
   const entry = spec.entry === null ? null : models.getModelWeights(config.model).get(spec.entry);
-  const files: string[] = [];
-  if (entry !== null) files.push(await fetchEntry(entry, (message) => log.info(message)));
-  if (spec.file !== null) files.push(await localFile(spec.file, (message) => log.info(message)));
-
-  const model = models.getModel<nn.AnyModule>(config.model, options);
-  for (const file of files) {
+  const published = entry === null ? null : await fetchEntry(entry, (message) => log.info(message));
+  const own = spec.file === null ? null : await localFile(spec.file, (message) => log.info(message));
+  const load = (model: nn.AnyModule, file: string | null): void => {
+    if (file === null) return;
     scope(() => {
       const { state } = readWeights(file, config.weightsStateDictName);
       if (exact) model.loadStateDict(state);
       else for (const remark of loadFitting(model, state, file)) log.warn(remark);
     });
-  }
+  };
+  // Published weights are those of the network before surgery, files those of the network as it is used.
+  const model = buildModel(config.model, options, (before) => load(before, published));
+  load(model, own);
   return model;
 }
