@@ -6,3 +6,4 @@ export * as metrics from './metrics/index.ts';
 export * as models from './models/index.ts';
 export * as scenes from './scenes/index.ts';
 export * as transforms from './transforms/index.ts';
+export * as visual from './visual/index.ts';
