@@ -5,6 +5,7 @@
 
 import { ArgumentError } from '@edgeai/torch';
 import type { ObserverSpec } from './observers/spec.ts';
+import type { RangeMethod } from './qat/range-method.ts';
 import { defineQConfig, getQConfig, type QConfig, type QConfigOptions } from './qconfig.ts';
 import { defineScheme, type QuantizationScheme, type SchemeOptions } from './scheme.ts';
 import { getTarget } from './targets.ts';
@@ -40,6 +41,8 @@ export interface QuantizationConfig {
   readonly concat?: 'own' | 'shared';
   /** Weights that are zero get no gradient. Default `false`. */
   readonly preserveSparsity?: boolean;
+  /** Whether ranges follow what is observed or are trained with the weights. Default `observed`. */
+  readonly ranges?: RangeMethod;
 }
 
 /** A config whose names have been looked up. */
@@ -51,6 +54,7 @@ export interface ResolvedConfig {
   readonly quantizeOutput: boolean;
   readonly concat: 'own' | 'shared';
   readonly preserveSparsity: boolean;
+  readonly ranges: RangeMethod;
 }
 
 const KEYS = [
@@ -63,6 +67,7 @@ const KEYS = [
   'quantizeOutput',
   'concat',
   'preserveSparsity',
+  'ranges',
 ];
 
 /** Looks names up and fills defaults in. @throws {ArgumentError} */
@@ -82,6 +87,7 @@ export function resolveConfig(config: QuantizationConfig): ResolvedConfig {
     quantizeOutput: config.quantizeOutput ?? true,
     concat: config.concat ?? 'own',
     preserveSparsity: config.preserveSparsity ?? false,
+    ranges: config.ranges ?? 'observed',
   };
 }
 
@@ -147,12 +153,16 @@ function applies(rule: QuantizationOverride, { path, operator }: Place): boolean
 
 function matches(globs: string | readonly string[] | undefined, value: string): boolean {
   if (globs === undefined) return true;
-  return (typeof globs === 'string' ? [globs] : globs).some((glob) => globToRegExp(glob).test(value));
+  return (typeof globs === 'string' ? [globs] : globs).some((glob) => matchesGlob(glob, value));
+}
+
+/** @internal `*` within a part, `**` across parts, `?` one character. */
+export function matchesGlob(glob: string, value: string): boolean {
+  return globToRegExp(glob).test(value);
 }
 
 const compiled = new Map<string, RegExp>();
 
-/** `*` within a part, `**` across parts, `?` one character. */
 function globToRegExp(glob: string): RegExp {
   let found = compiled.get(glob);
   if (found === undefined) {

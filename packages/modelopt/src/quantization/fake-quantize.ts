@@ -37,8 +37,8 @@ export interface FakeQuantizeOptions {
 
 /** Watches, holds a range, rounds. @see FakeQuantizeOptions */
 export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implements fx.FakeQuantizer {
-  /** float32 `(scales)`; 0 before a range is known. */
-  readonly scale: nn.Buffer;
+  /** float32 `(scales)`; 0 before a range is known. A parameter where it is trained itself. */
+  readonly scale: nn.Buffer | nn.Parameter;
   /** int32 `(scales)` */
   readonly zero_point: nn.Buffer;
   /** int32 `(2)` */
@@ -75,7 +75,7 @@ export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implemen
     this.groupSize = typeof granularity === 'object' ? granularity.groupSize : null;
     this.axis = granularity === 'tensor' ? null : this.groupSize === null ? (axis ?? 0) : 0;
     const scales = this.countScales(axis ?? 0, shape ?? []);
-    this.scale = nn.Buffer.from(zeros([scales]));
+    this.scale = this.makeScale(scales);
     this.zero_point = nn.Buffer.from(zeros([scales], { dtype: 'int32' }));
     this.quant_range = nn.Buffer.from(zeros([2], { dtype: 'int32' }));
     const unsigned = scheme.signed === false || (scheme.signed === 'auto' && (nonNegative || !scheme.symmetric));
@@ -87,6 +87,10 @@ export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implemen
     if (values !== undefined) this.setValues(values);
     else if (fixedRange !== null)
       noGrad(() => scope(() => this.setRange({ min: tensor([fixedRange[0]]), max: tensor([fixedRange[1]]) })));
+  }
+
+  protected makeScale(count: number): nn.Buffer | nn.Parameter {
+    return nn.Buffer.from(zeros([count]));
   }
 
   /**
@@ -297,7 +301,7 @@ export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implemen
   }
 
   /** Runs `fn` on a view whose first dimension counts the groups, where scales are for groups. */
-  private grouped(x: Tensor, fn: (values: Tensor) => Tensor): Tensor {
+  protected grouped(x: Tensor, fn: (values: Tensor) => Tensor): Tensor {
     if (this.groupSize === null) return fn(x);
     return fn(x.reshape([-1, this.groupSize])).reshape(x.shape);
   }

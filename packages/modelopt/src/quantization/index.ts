@@ -43,6 +43,22 @@ export { FloatState } from './ptq/float-state.ts';
 export { type PTQOptions, type PTQResult, quantizePTQ } from './ptq/quantize-ptq.ts';
 export { correctDeviations, reestimateBatchNorms } from './ptq/reestimate.ts';
 export {
+  copyQuantizers,
+  createQuantizer,
+  Distillation,
+  type DistillationOptions,
+  type Distilled,
+  LearnedClip,
+  LearnedQuantizer,
+  LearnedScale,
+  type QuantizationPhase,
+  QuantizationSchedule,
+  type QuantizationScheduleOptions,
+  type RangeMethod,
+  rangeMethods,
+  TrainedThreshold,
+} from './qat/index.ts';
+export {
   defineQConfig,
   getQConfig,
   type QConfig,

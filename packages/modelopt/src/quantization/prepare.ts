@@ -4,8 +4,10 @@ import { fx, nn, noGrad, scope, type Tensor } from '@edgeai/torch';
 import { type ActivationSite, type Annotation, annotate, type QuantizationGroup } from './annotate.ts';
 import { type QuantizationConfig, type ResolvedConfig, resolveConfig } from './config.ts';
 import { QuantizationError } from './errors.ts';
-import { FakeQuantize } from './fake-quantize.ts';
+import type { FakeQuantize } from './fake-quantize.ts';
 import { isQuantizationLeaf } from './operators.ts';
+import { createQuantizer } from './qat/create-quantizer.ts';
+import type { RangeMethod } from './qat/range-method.ts';
 import { QuantizedLayer, type WeightedLayer } from './quantized-layer.ts';
 import { QuantizedModel } from './quantized-model.ts';
 
@@ -116,6 +118,7 @@ function quantizeWeight<Args extends unknown[], Out>(
         scheme,
         inside as QuantizedLayer['norm'],
         config.preserveSparsity,
+        config.ranges,
       );
       model.setSubmodule(head.target, made as nn.AnyModule);
     }
@@ -132,7 +135,7 @@ function quantizeWeight<Args extends unknown[], Out>(
   const transposed = fx.operatorBaseName(head.operator.name).startsWith('conv_transpose');
   if (!parameters.has(weight.name)) {
     const options = { layer: weight.path, role: 'weight', axis: transposed ? 1 : 0, shape: meta.shape } as const;
-    parameters.set(weight.name, new FakeQuantize(scheme, options) as unknown as nn.Module);
+    parameters.set(weight.name, createQuantizer(scheme, options, config.ranges) as unknown as nn.Module);
   }
   const target = `${PARAMETERS}.${weight.name}`;
   const node = graph.add({ kind: 'module', target, path: target, args: [weight], meta }, head);
@@ -150,7 +153,8 @@ function insertActivations(
     const meta = fx.tensorMeta(value);
     if (meta === undefined) continue;
     if (!config.quantizeOutput && (users.get(value) ?? []).every((user) => user.kind === 'output')) continue;
-    if (!activations.has(site.name)) activations.set(site.name, makeQuantizer(site) as unknown as nn.Module);
+    if (!activations.has(site.name))
+      activations.set(site.name, makeQuantizer(site, config.ranges) as unknown as nn.Module);
     const target = `${ACTIVATIONS}.${site.name}`;
     const after = graph.nodes[graph.nodes.indexOf(value) + 1];
     const args = moved.has(value) ? [value, true] : [value];
@@ -160,6 +164,6 @@ function insertActivations(
   }
 }
 
-function makeQuantizer({ scheme, place, nonNegative, values }: ActivationSite): FakeQuantize {
-  return new FakeQuantize(scheme, { layer: place.path, role: 'activation', nonNegative, values });
+function makeQuantizer({ scheme, place, nonNegative, values }: ActivationSite, ranges: RangeMethod): FakeQuantize {
+  return createQuantizer(scheme, { layer: place.path, role: 'activation', nonNegative, values }, ranges);
 }

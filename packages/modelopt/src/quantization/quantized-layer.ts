@@ -21,7 +21,9 @@ import {
   zeros,
 } from '@edgeai/torch';
 import { QuantizationError } from './errors.ts';
-import { FakeQuantize } from './fake-quantize.ts';
+import type { FakeQuantize } from './fake-quantize.ts';
+import { createQuantizer } from './qat/create-quantizer.ts';
+import type { RangeMethod } from './qat/range-method.ts';
 import type { QuantizationScheme } from './scheme.ts';
 
 type Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d;
@@ -92,6 +94,7 @@ export class QuantizedLayer extends nn.Module {
     scheme: QuantizationScheme | null,
     norm: FoldableNorm | undefined,
     preserveZeros = false,
+    ranges: RangeMethod = 'observed',
   ) {
     super();
     this.weight = layer.weight;
@@ -101,7 +104,11 @@ export class QuantizedLayer extends nn.Module {
     this.weight_fake_quant =
       scheme === null
         ? null
-        : new FakeQuantize(scheme, { layer: path, role: 'weight', axis: this.outputAxis, shape: layer.weight.shape });
+        : createQuantizer(
+            scheme,
+            { layer: path, role: 'weight', axis: this.outputAxis, shape: layer.weight.shape },
+            ranges,
+          );
     if (this.weight_fake_quant !== null) this.weight_fake_quant.preserveZeros = preserveZeros;
     this.geometry = geometryOf(layer);
     this.training = layer.training;
