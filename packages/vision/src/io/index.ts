@@ -27,6 +27,13 @@ export {
 export { ImageReadError } from './errors.ts';
 export { VideoError, type VideoOptions } from './ffmpeg.ts';
 export { readFile, writeFile } from './files.ts';
-export { type ReadVideo, type ReadVideoOptions, readVideo, type WriteVideoOptions, writeVideo } from './video.ts';
+export {
+  type ReadVideo,
+  type ReadVideoOptions,
+  readVideo,
+  type WriteVideoOptions,
+  writeVideo,
+  writeVideoFrames,
+} from './video.ts';
 export { probeVideo, readVideoTimestamps, type VideoMetadata } from './video-probe.ts';
 export { type VideoFrame, VideoReader, type VideoReaderOptions } from './video-reader.ts';

@@ -7,7 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { expectNoLeaks, fromTypedArray, keep, scope, zeros } from '@edgeai/torch';
-import { probeVideo, readVideo, readVideoTimestamps, VideoError, VideoReader, writeVideo } from './index.ts';
+import {
+  probeVideo,
+  readVideo,
+  readVideoTimestamps,
+  VideoError,
+  VideoReader,
+  writeVideo,
+  writeVideoFrames,
+} from './index.ts';
 
 function isInstalled(): boolean {
   try {
@@ -168,6 +176,28 @@ describe('writing', { skip }, () => {
     );
     video.dispose();
   });
+
+  it('writes frames as they come, and holds one at a time', { skip }, () =>
+    expectNoLeaks(async () => {
+      const path = join(folder, 'stream.mp4');
+      let [alive, most] = [0, 0];
+      async function* frames(count: number, size = 16) {
+        for (let i = 0; i < count; i++) {
+          most = Math.max(most, ++alive);
+          yield zeros([3, i === 4 ? size : 16, 32], { dtype: 'uint8' });
+          alive--;
+        }
+      }
+      await writeVideoFrames(path, frames(5), 5);
+      const { video } = await readVideo(path);
+      assert.deepEqual(video.shape, [5, 16, 32, 3]);
+      video.dispose();
+      assert.equal(most, 1);
+      await assert.rejects(writeVideoFrames(path, frames(5, 18), 5), /uint8 \[3, 16, 32\].*18/s);
+      await assert.rejects(writeVideoFrames(path, frames(0), 5), /no frames/);
+      await assert.rejects(writeVideoFrames(path, frames(5), 5, { codec: 'no-such' }), VideoError);
+    }),
+  );
 });
 
 describe('what is no video is named with the reason', () => {

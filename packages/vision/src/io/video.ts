@@ -80,11 +80,55 @@ export async function writeVideo(
       'uint8 of shape [frames, height, width, 3]',
       `${video.dtype} [${video.shape}]`,
     );
+  // Before the first await: the tensor may be gone afterwards.
+  const bytes = scope(() => video.contiguous().toTypedArray() as Uint8Array);
+  await encodeFrames(path, [height, width], fps, [bytes], options);
+}
+
+/**
+ * {@link writeVideo} for frames that come one after the other, of which only one is in memory at a time.
+ *
+ * @param frames uint8 [3, height, width], all of one size. They are disposed.
+ * @throws {VideoError} with the encoder's complaint, or where there is no frame; what was at `path` is as it was then
+ */
+export async function writeVideoFrames(
+  path: string,
+  frames: AsyncIterable<Tensor>,
+  fps: number,
+  options: WriteVideoOptions = {},
+): Promise<void> {
+  const iterator = frames[Symbol.asyncIterator]();
+  try {
+    const first = await iterator.next();
+    if (first.done === true)
+      throw new VideoError('VIDEO_WRITE_FAILED', path, 'could not be written: there are no frames');
+    using known = first.value;
+    const [, height = 0, width = 0] = known.shape;
+    async function* bytes(): AsyncGenerator<Uint8Array, void, undefined> {
+      for (let next: IteratorResult<Tensor> = first; next.done !== true; next = await iterator.next()) {
+        using frame = next.value;
+        if (frame.dtype !== 'uint8' || frame.shape.join() !== `3,${height},${width}`)
+          throw ArgumentError.expected('frames', `uint8 [3, ${height}, ${width}]`, `${frame.dtype} [${frame.shape}]`);
+        yield scope(() => frame.permute([1, 2, 0]).contiguous().toTypedArray() as Uint8Array);
+      }
+    }
+    await encodeFrames(path, [height, width], fps, bytes(), options);
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/** Pipes frames, row after row, RGB side by side, to the encoder. */
+async function encodeFrames(
+  path: string,
+  [height, width]: readonly [number, number],
+  fps: number,
+  frames: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  options: WriteVideoOptions,
+): Promise<void> {
   if (!(fps > 0)) throw ArgumentError.expected('fps', 'a number above 0', fps);
   const { codec = 'libx264', ffmpeg = 'ffmpeg', signal } = options;
   signal?.throwIfAborted();
-  // Before the first await: the tensor may be gone afterwards.
-  const bytes = scope(() => video.contiguous().toTypedArray() as Uint8Array);
   const part = join(dirname(path), `.${process.pid}.part.${basename(path)}`);
   const { child, ended } = start(
     ffmpeg,
@@ -105,9 +149,12 @@ export async function writeVideo(
   child.stdout.resume();
   try {
     const closed = ended.then(() => undefined);
-    for (let at = 0; at < bytes.length && child.stdin.writable; at += FRAME_PART) {
-      if (child.stdin.write(bytes.subarray(at, at + FRAME_PART))) continue;
-      await Promise.race([once(child.stdin, 'drain').catch(() => undefined), closed]);
+    for await (const bytes of frames) {
+      if (!child.stdin.writable) break;
+      for (let at = 0; at < bytes.length && child.stdin.writable; at += FRAME_PART) {
+        if (child.stdin.write(bytes.subarray(at, at + FRAME_PART))) continue;
+        await Promise.race([once(child.stdin, 'drain').catch(() => undefined), closed]);
+      }
     }
     child.stdin.end();
     const code = await ended;
