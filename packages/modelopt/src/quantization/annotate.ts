@@ -137,6 +137,7 @@ class Annotator {
       if (!this.#sites.has(node) && this.#isMoved(node)) this.#inherit(node);
     }
     for (const group of this.#groups) if (group.rule.symmetricInputs) this.#makeSymmetric(group);
+    this.#keepTails();
     const sites = new Map([...this.#sites].map(([node, site]) => [node, resolve(site)] as const));
     return { groups: this.#groups, sites, moved: this.#moved };
   }
@@ -213,6 +214,17 @@ class Annotator {
       if (site === undefined || this.#comesFromSoftmax(input, SOFTMAX_WITHIN)) continue;
       const root = resolve(site);
       if (root.values === undefined) root.scheme = defineScheme({ symmetric: true, signed: 'auto' }, root.scheme);
+    }
+  }
+
+  /** The largest of the network's results are what it answers with: no search may cut them off, whatever the mean error says. */
+  #keepTails(): void {
+    for (const node of fx.inputsOf(this.#graph.output)) {
+      const site = this.#sites.get(node);
+      if (site === undefined || this.#moved.has(node)) continue;
+      const root = resolve(site);
+      if (root.scheme.observer.kind === 'mse')
+        root.scheme = defineScheme({ observer: { kind: 'min-max' } }, root.scheme);
     }
   }
 

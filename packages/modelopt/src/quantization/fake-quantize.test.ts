@@ -180,3 +180,19 @@ test('it works under autocast and releases what it makes', async () => {
     q.dispose();
   });
 });
+
+test('with and without gradients the values are the same', () => {
+  scope(() => {
+    for (const options of [{}, { bits: 4 }, { symmetric: true, signed: true }, { powerOfTwo: true }] as const) {
+      const q = activation(options);
+      const x = wave([1000], 3, 2);
+      q(x);
+      q.observing = false;
+      // Half-way between two integers, too.
+      for (const values of [x, q.scale.mul(wave([200], 1, 40).round().add(0.5))]) {
+        const trained = q(values.clone().requiresGrad_(true)).detach();
+        assert.equal(trained.sub(q(values)).abs().max().item(), 0);
+      }
+    }
+  });
+});

@@ -8,12 +8,12 @@
  * Whether it watches and whether it rounds are two switches of its own. `train()` and `eval()` touch neither.
  */
 
-import { type fx, nn, noGrad, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
+import { type fx, isGradEnabled, nn, noGrad, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
 import { QuantizationError } from './errors.ts';
 import { createObserver } from './observers/create.ts';
 import type { Observer, RangeSearch } from './observers/observer.ts';
 import { chooseParameters, type QuantParameters, type Range } from './parameters.ts';
-import { alongAxis, fakeQuantize } from './rounding.ts';
+import { alongAxis, fakeQuantize, fakeQuantizeForward, type ScalarParameters } from './rounding.ts';
 import { describeScheme, type QuantizationScheme, type QuantLimits, quantLimits } from './scheme.ts';
 
 export type QuantizerRole = 'weight' | 'activation';
@@ -33,6 +33,20 @@ export interface FakeQuantizeOptions {
    * tanh 2/256 and 128.
    */
   values?: readonly [min: number, max: number];
+}
+
+/** What was read from a buffer, until its version changes. Beside the modules, so that copies do not inherit it. */
+type Cache<T> = WeakMap<Tensor, { readonly version: number; readonly value: T }>;
+
+const limitsCache: Cache<QuantLimits> = new WeakMap();
+const scalarCache: Cache<ScalarParameters> = new WeakMap();
+
+function cached<T>(cache: Cache<T>, buffer: Tensor, version: number, read: () => T): T {
+  const known = cache.get(buffer);
+  if (known?.version === version) return known.value;
+  const value = read();
+  cache.set(buffer, { version, value });
+  return value;
 }
 
 /** Watches, holds a range, rounds. @see FakeQuantizeOptions */
@@ -57,7 +71,6 @@ export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implemen
   protected readonly axis: number | null;
   private readonly groupSize: number | null;
   private readonly nonNegative: boolean;
-  private limitsCache: { readonly version: number; readonly limits: QuantLimits } | undefined;
   private ready = false;
   /** The observer has seen values that the scale does not know of yet. */
   private pending = false;
@@ -109,6 +122,9 @@ export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implemen
 
   /** Rounds, whatever the switches say. */
   protected round(x: Tensor): Tensor {
+    const plain = this.axis === null && this.scheme.rounding === 'half-even' && x.dtype === 'float32';
+    if (plain && !(isGradEnabled() && (x.requiresGrad || this.scale.requiresGrad)))
+      return fakeQuantizeForward(x, this.scalars, this.limits);
     return this.grouped(x, (values) =>
       fakeQuantize(values, this.quantParameters, this.axis, this.limits, this.scheme.rounding),
     );
@@ -134,12 +150,19 @@ export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implemen
 
   /** Smallest and largest integer. */
   get limits(): QuantLimits {
-    const { version } = this.quant_range;
-    if (this.limitsCache?.version !== version) {
+    return cached(limitsCache, this.quant_range, this.quant_range.version, () => {
       const [quantMin = 0, quantMax = 0] = this.quant_range.toArray() as number[];
-      this.limitsCache = { version, limits: { quantMin, quantMax } };
-    }
-    return this.limitsCache.limits;
+      return { quantMin, quantMax };
+    });
+  }
+
+  /** Scale and zero point as numbers, read again when they have changed. */
+  private get scalars(): ScalarParameters {
+    const { scale, zero_point: zero } = this;
+    return cached(scalarCache, scale, scale.version + zero.version, () => {
+      const value = scale.item();
+      return { scale: value, inverse: Math.fround(1 / value), zeroPoint: zero.item() };
+    });
   }
 
   get quantParameters(): QuantParameters {

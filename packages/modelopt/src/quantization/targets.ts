@@ -15,6 +15,8 @@ export interface QuantizationTarget {
 }
 
 const MSE = { kind: 'mse' } as const;
+/** Without the most negative integer, the largest weight of a channel lies on the grid, whatever its sign. */
+const NARROW: SchemeOptions = { narrowRange: true };
 const AFFINE: SchemeOptions = { observer: MSE };
 const POW2_WEIGHT: SchemeOptions = { granularity: 'tensor', powerOfTwo: true, observer: MSE };
 const POW2: SchemeOptions = { symmetric: true, signed: 'auto', powerOfTwo: true, observer: MSE };
@@ -49,14 +51,14 @@ const TARGETS: Readonly<Record<string, QuantizationTarget>> = {
   'generic-int8': {
     name: 'generic-int8',
     description: 'onnxruntime and the like: int8 weights per channel, affine uint8 activations',
-    qconfig: defineQConfig({ activation: AFFINE }),
+    qconfig: defineQConfig({ weight: NARROW, activation: AFFINE }),
     overrides: [],
   },
   tidl: {
     name: 'tidl',
     description:
       'TI MMAv2 (AM62A, AM67A, AM68A, AM69A): per-channel weights, affine activations where the device has them',
-    qconfig: defineQConfig({ activation: AFFINE }),
+    qconfig: defineQConfig({ weight: NARROW, activation: AFFINE }),
     overrides: [TIDL_SYMMETRIC],
   },
   'tidl-pow2': {

@@ -19,8 +19,8 @@ export interface Histogram {
 /** Finds a range on a histogram. */
 export type HistogramSearch = (histogram: Histogram, search: RangeSearch) => readonly [min: number, max: number];
 
-/** Maps beyond this size are thinned out before counting; their extrema are still exact. */
-const THIN_OUT_BEYOND = 1 << 16;
+/** Maps of more values are thinned out before counting; their extrema are still exact. */
+const COUNTED_AT_MOST = 1 << 18;
 
 /** Counts values of a tensor in bins and searches the counts for a range. */
 export class HistogramObserver extends Observer {
@@ -92,12 +92,13 @@ export class HistogramObserver extends Observer {
     this.bin_range.copy_(tensor([from, to], { dtype: 'float64' }));
   }
 
-  /** Every other row and column of large maps, another half each time. */
+  /** Every so many rows and columns of large maps, others each time. */
   private thinOut(x: Tensor): Tensor {
     const [, , height = 0, width = 0] = x.shape;
-    if (x.ndim !== 4 || x.numel() <= THIN_OUT_BEYOND || height <= 4 || width <= 4) return x;
-    const phase = this.phase++ % 4;
-    return x.slice(2, phase >> 1, null, 2).slice(3, phase & 1, null, 2);
+    const step = Math.min(Math.ceil(Math.sqrt(x.numel() / COUNTED_AT_MOST)), 8);
+    if (x.ndim !== 4 || step < 2 || height <= 2 * step || width <= 2 * step) return x;
+    const phase = this.phase++;
+    return x.slice(2, phase % step, null, step).slice(3, Math.floor(phase / step) % step, null, step);
   }
 }
 
