@@ -5,7 +5,7 @@ import type { Side } from './child.ts';
 /** One figure, ours beside theirs. `null` where there is no Python to compare with. */
 export interface Comparison {
   readonly name: string;
-  readonly unit: 's' | 'ms' | 'µs' | 'MiB' | 'img/s';
+  readonly unit: 's' | 'ms' | 'µs' | 'MiB' | 'img/s' | 'ratio';
   readonly ours: number;
   readonly theirs: number | null;
   /** Ours ÷ theirs: the median over rounds, each of which measured both sides one after the other. */

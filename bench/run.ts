@@ -9,6 +9,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Child, pythonHasTorch, type Side } from './child.ts';
 import type { Comparison } from './compare.ts';
+import { loading, trainingFromPhotos } from './loading.ts';
 import { endurance, peaks } from './memory.ts';
 import { defaults, smallOperators, startUp, trainingSteps } from './speed.ts';
 
@@ -23,6 +24,8 @@ const SUITES: Record<string, (settings: Settings) => Promise<Comparison[]>> = {
   defaults,
   startup: startUp,
   memory: peaks,
+  loading,
+  'photo-training': trainingFromPhotos,
 };
 
 function show(figure: Comparison): string {

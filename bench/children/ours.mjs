@@ -6,8 +6,20 @@
 
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { manualSeed, memory, nn, noGrad, optim, randint, randn, scope, setNumThreads, tensor } from '@edgeai/torch';
-import { getModel } from '@edgeai/vision';
+import {
+  data,
+  manualSeed,
+  memory,
+  nn,
+  noGrad,
+  optim,
+  randint,
+  randn,
+  scope,
+  setNumThreads,
+  tensor,
+} from '@edgeai/torch';
+import { datasets, getModel, transforms } from '@edgeai/vision';
 
 const seconds = (fn) => {
   const start = process.hrtime.bigint();
@@ -35,13 +47,22 @@ function prepare({ model, batch, size, channelsLast, classes = 1000 }) {
   const images = format === undefined ? plain : plain.contiguous(format);
   const labels = randint(0, classes, [batch]);
   const optimizer = new optim.SGD(network.parameters(), { lr: 0.01, momentum: 0.9, weightDecay: 1e-4 });
-  state = { network, images, labels, optimizer, criterion: new nn.CrossEntropyLoss() };
+  state = { network, images, labels, optimizer, criterion: new nn.CrossEntropyLoss(), ...format };
 }
 
-function trainStep() {
-  const { network, images, labels, optimizer, criterion } = state;
+const photoTransform = () =>
+  new transforms.Compose([
+    new transforms.RandomResizedCrop(224),
+    new transforms.RandomHorizontalFlip(),
+    new transforms.ToTensor(),
+    new transforms.Normalize(transforms.IMAGENET_MEAN, transforms.IMAGENET_STD),
+  ]);
+
+function trainStep(images = state.images, labels = state.labels) {
+  const { network, optimizer, criterion, memoryFormat } = state;
   return scope(() => {
-    const loss = criterion(network(images), labels);
+    const input = memoryFormat === undefined ? images : images.contiguous(memoryFormat);
+    const loss = criterion(network(input), labels);
     optimizer.zeroGrad();
     loss.backward();
     optimizer.step();
@@ -95,6 +116,40 @@ const tasks = {
     });
     return { seconds: time / count };
   },
+  /** Passes over a folder of photos with persistent workers; the first, which starts them, does not count. */
+  load: async ({ folder, workers, batch, packed, passes }) => {
+    const file = `${folder}.pack`;
+    if (packed) await datasets.packDataset(new datasets.ImageFolder(folder), file);
+    const transform = photoTransform();
+    const set = packed
+      ? new datasets.PackedDataset(file, { transform })
+      : new datasets.ImageFolder(folder, { transform });
+    const options = { batchSize: batch, shuffle: true, workers, persistentWorkers: true };
+    const loader = new data.DataLoader(set, options);
+    let images = 0;
+    let begin = 0n;
+    for (let pass = 0; pass < passes; pass++) {
+      if (pass === 1) [images, begin] = [0, process.hrtime.bigint()];
+      for await (const [pictures] of loader) images += pictures.size(0);
+    }
+    const time = Number(process.hrtime.bigint() - begin) / 1e9;
+    await loader.close();
+    return { images, seconds: time };
+  },
+  trainFromPhotos: async ({ folder, workers, batch, count }) => {
+    state.network.train();
+    const set = new datasets.ImageFolder(folder, { transform: photoTransform() });
+    const loader = new data.DataLoader(set, { batchSize: batch, shuffle: true, dropLast: true, workers });
+    let done = -1;
+    let begin = 0n;
+    for await (const [images, labels] of loader) {
+      // The first step waits for the first images.
+      if (done === 0) begin = process.hrtime.bigint();
+      trainStep(images, labels);
+      if (++done === count) break;
+    }
+    return { seconds: Number(process.hrtime.bigint() - begin) / 1e9 / count };
+  },
   resident: () => ({ ...resident(), tensors: memory().tensors }),
   /** Many steps of a small network: what is alive and resident must not grow. */
   endurance: ({ steps }) => {
@@ -124,5 +179,5 @@ const tasks = {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line);
-  process.stdout.write(`${JSON.stringify(tasks[request.task](request))}\n`);
+  process.stdout.write(`${JSON.stringify(await tasks[request.task](request))}\n`);
 }

@@ -80,7 +80,48 @@ def threads(count, **_):
     return {}
 
 
+def photo_transform():
+    from torchvision import transforms as T
+
+    mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    return T.Compose([T.RandomResizedCrop(224), T.RandomHorizontalFlip(), T.ToTensor(), T.Normalize(mean, std)])
+
+
+def photo_loader(folder, workers, batch, **options):
+    dataset = torchvision.datasets.ImageFolder(folder, transform=photo_transform())
+    return torch.utils.data.DataLoader(
+        dataset, batch_size=batch, shuffle=True, num_workers=workers, persistent_workers=workers > 0, **options
+    )
+
+
+def load(folder, workers, batch, passes, **_):
+    loader = photo_loader(folder, workers, batch)
+    for number in range(passes):
+        if number == 1:
+            images, start = 0, time.perf_counter()
+        for pictures, _labels in loader:
+            if number >= 1:
+                images += len(pictures)
+    return {"images": images, "seconds": time.perf_counter() - start}
+
+
+def train_from_photos(folder, workers, batch, count, **_):
+    state["network"].train()
+    done = -1
+    for images, labels in photo_loader(folder, workers, batch, drop_last=True):
+        # The first step waits for the first images.
+        if done == 0:
+            start = time.perf_counter()
+        state.update(images=images.contiguous(memory_format=torch.channels_last), labels=labels)
+        train_step()
+        done += 1
+        if done == count:
+            break
+    return {"seconds": (time.perf_counter() - start) / count}
+
+
 TASKS = {"add": add, "backward": backward, "prepare": prepare, "train": train, "infer": infer, "threads": threads}
+TASKS.update({"load": load, "trainFromPhotos": train_from_photos})
 TASKS["resident"] = lambda **_: resident()
 TASKS["version"] = lambda **_: {"torch": torch.__version__, "torchvision": torchvision.__version__, "threads": torch.get_num_threads()}
 

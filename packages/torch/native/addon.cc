@@ -27,6 +27,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_image(exports);
   register_jpeg(exports);
   register_file(exports);
+  register_stack(exports);
   return exports;
 }
 

@@ -136,5 +136,6 @@ void register_runtime(Napi::Object exports);
 void register_image(Napi::Object exports);
 void register_jpeg(Napi::Object exports);
 void register_file(Napi::Object exports);
+void register_stack(Napi::Object exports);
 
 }  // namespace edgeai

@@ -8,6 +8,11 @@
 #include "convert.h"
 #include "env.h"
 
+#if defined(__x86_64__) && defined(__GNUC__)
+#define EDGEAI_X86
+#include <immintrin.h>
+#endif
+
 // Compiled twice on x86, for machines with AVX2 and for all; the loader of the library picks one.
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
 #define EDGEAI_VECTORISED __attribute__((target_clones("avx2", "default")))
@@ -41,33 +46,58 @@ inline int32_t add_product(int32_t sum, uint8_t value, int32_t weight) {
   return static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(value) * static_cast<uint32_t>(weight));
 }
 
-typedef uint8_t Bytes4 __attribute__((vector_size(4)));
-typedef uint32_t Words4 __attribute__((vector_size(16)));
+// `rows` rows of RGB pixels; the row starts are `row_bytes` apart.
+void resize_rows_3_portable(const uint8_t* source, int64_t row_bytes, uint8_t* target, int64_t rows, int64_t width, const Axis& axis) {
+  for (int64_t y = 0; y < rows; ++y, source += row_bytes) {
+    for (int64_t x = 0; x < width; ++x, target += 3) {
+      const uint8_t* pixel = source + axis.starts[x] * 3;
+      const int32_t* weight = axis.weights + x * axis.stride;
+      int32_t sums[3] = {kHalf, kHalf, kHalf};
+      for (int32_t k = 0; k < axis.counts[x]; ++k, pixel += 3) {
+        for (int c = 0; c < 3; ++c) sums[c] = add_product(sums[c], pixel[c], weight[k]);
+      }
+      for (int c = 0; c < 3; ++c) target[c] = to_byte(sums[c]);
+    }
+  }
+}
 
-// `rows` rows of interleaved pixels; the row starts are `row_bytes` apart. Three channels are read as four, where memory allows.
-EDGEAI_VECTORISED void resize_rows_3(const uint8_t* source, int64_t row_bytes, const uint8_t* end, uint8_t* target, int64_t rows,
-                                     int64_t width, const Axis& axis) {
+#ifdef EDGEAI_X86
+// The same with the three channels (and a fourth that is thrown away) side by side. A pixel is read as four bytes, but for those
+// at the very end of the image.
+__attribute__((target("sse4.1"))) void resize_rows_3_sse(const uint8_t* source, int64_t row_bytes, const uint8_t* end, uint8_t* target,
+                                                         int64_t rows, int64_t width, const Axis& axis) {
+  const __m128i half = _mm_set1_epi32(kHalf);
   for (int64_t y = 0; y < rows; ++y, source += row_bytes) {
     for (int64_t x = 0; x < width; ++x, target += 3) {
       const uint8_t* pixel = source + axis.starts[x] * 3;
       const int32_t* weight = axis.weights + x * axis.stride;
       const int32_t count = axis.counts[x];
-      Words4 sum = {static_cast<uint32_t>(kHalf), static_cast<uint32_t>(kHalf), static_cast<uint32_t>(kHalf), 0};
-      if (pixel + count * 3 < end) {
-        for (int32_t k = 0; k < count; ++k, pixel += 3) {
-          Bytes4 bytes;
-          std::memcpy(&bytes, pixel, 4);
-          sum += __builtin_convertvector(bytes, Words4) * static_cast<uint32_t>(weight[k]);
-        }
-      } else {
-        for (int32_t k = 0; k < count; ++k, pixel += 3) {
-          const Words4 bytes = {pixel[0], pixel[1], pixel[2], 0};
-          sum += bytes * static_cast<uint32_t>(weight[k]);
-        }
+      __m128i sum = half;
+      int32_t k = 0;
+      for (; k < count && pixel + 4 <= end; ++k, pixel += 3) {
+        int32_t bytes;
+        std::memcpy(&bytes, pixel, 4);
+        sum = _mm_add_epi32(sum, _mm_mullo_epi32(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(bytes)), _mm_set1_epi32(weight[k])));
       }
-      for (int c = 0; c < 3; ++c) target[c] = to_byte(static_cast<int32_t>(sum[c]));
+      for (; k < count; ++k, pixel += 3) {
+        const __m128i bytes = _mm_setr_epi32(pixel[0], pixel[1], pixel[2], 0);
+        sum = _mm_add_epi32(sum, _mm_mullo_epi32(bytes, _mm_set1_epi32(weight[k])));
+      }
+      // Saturation does the clamping to 0 ... 255.
+      const __m128i words = _mm_packs_epi32(_mm_srai_epi32(sum, kPrecision), _mm_setzero_si128());
+      const int32_t packed = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+      std::memcpy(target, &packed, 3);
     }
   }
+}
+#endif
+
+void resize_rows_3(const uint8_t* source, int64_t row_bytes, const uint8_t* end, uint8_t* target, int64_t rows, int64_t width,
+                   const Axis& axis) {
+#ifdef EDGEAI_X86
+  if (__builtin_cpu_supports("sse4.1")) return resize_rows_3_sse(source, row_bytes, end, target, rows, width, axis);
+#endif
+  resize_rows_3_portable(source, row_bytes, target, rows, width, axis);
 }
 
 void resize_rows_any(const uint8_t* source, int64_t row_bytes, uint8_t* target, int64_t rows, int64_t width, int64_t channels,

@@ -179,6 +179,7 @@ export interface NativeAddon {
   decodeJpeg(bytes: Uint8Array, rgb: boolean): DecodedBytes | undefined;
   decodeJpegInBackground(bytes: Uint8Array, rgb: boolean): Promise<DecodedBytes | undefined>;
   mapFile(path: string): Handle;
+  stackLarge(handles: readonly Handle[]): Handle;
   crc32c(tensor: Handle, start: number, length: number): number;
 }
 

@@ -1,42 +1,33 @@
 /**
- * @file Stacks large samples in this thread alone.
+ * @file Stacks large samples in this thread alone, into memory that is cheap to get.
  *
  * `stack` copies each sample with all of libtorch's threads and waits for them every time. While decoders for the next batch
- * keep the cores busy, those waits take a hundred times longer than the copying.
+ * keep the cores busy, those waits take a hundred times longer than the copying. And batches are so large that the system takes
+ * their memory back each time, page by page.
  */
 
-import { fromBytes } from '../core/creation.ts';
+import { handleOf } from '../core/dispatch.ts';
 import { stack } from '../core/generated/functions.ts';
-import type { Tensor } from '../core/tensor.ts';
-import { dtypeSize } from '../dtype.ts';
-import { getNumThreads } from '../runtime/settings.ts';
+import { Tensor } from '../core/tensor.ts';
+import { native } from '../native.ts';
 
 /** libtorch's grain size: smaller tensors stay in one thread anyway. */
 const GRAIN = 32768;
-/** Beyond this the buffer would weigh more than the waiting. */
-const MOST_BYTES = 2 ** 28;
-
-// Collating is synchronous, so one buffer serves all batches.
-let buffer = new Uint8Array(0);
+/** From here on, huge pages of 2 MiB lose little at the end. */
+const LARGE = 2 ** 23;
 
 /** Like `stack`, for tensors of one shape. */
 export function serialStack(tensors: readonly Tensor[]): Tensor {
   const [first] = tensors;
-  if (first === undefined) return stack(tensors);
-  const { dtype, shape } = first;
-  const size = first.numel() * dtypeSize(dtype);
-  const total = size * tensors.length;
-  const suits =
-    // In a loader's worker there is one thread, and nobody to wait for.
-    getNumThreads() > 1 &&
-    first.numel() >= GRAIN &&
-    total <= MOST_BYTES &&
-    !dtype.startsWith('q') &&
-    tensors.every((tensor) => isPlain(tensor, dtype));
-  if (!suits) return stack(tensors);
-  if (buffer.length < total) buffer = new Uint8Array(total);
-  for (const [i, tensor] of tensors.entries()) tensor.copyTo(buffer.subarray(i * size, (i + 1) * size));
-  return fromBytes(buffer.subarray(0, total), dtype, [tensors.length, ...shape]);
+  if (first === undefined || !suits(first, tensors)) return stack(tensors);
+  return new Tensor(native.stackLarge(tensors.map(handleOf)), 'stack');
+}
+
+function suits(first: Tensor, tensors: readonly Tensor[]): boolean {
+  const { dtype } = first;
+  const elements = first.numel();
+  if (elements < GRAIN && elements * tensors.length < LARGE) return false;
+  return !dtype.startsWith('q') && tensors.every((tensor) => isPlain(tensor, dtype));
 }
 
 /** In memory, in order, without history: a plain copy of bytes is enough. */

@@ -69,6 +69,7 @@ export function coefficients(inSize: number, outSize: number, filter: Filter): R
   const { support, at } = KERNELS[filter];
   const scale = inSize / outSize;
   const filterScale = Math.max(scale, 1);
+  const inverse = 1 / filterScale;
   const reach = support * filterScale;
   const stride = Math.ceil(reach) * 2 + 1;
   const starts = new Int32Array(outSize);
@@ -81,7 +82,9 @@ export function coefficients(inSize: number, outSize: number, filter: Filter): R
     const count = Math.min(inSize, Math.trunc(centre + reach + 0.5)) - start;
     let sum = 0;
     for (let k = 0; k < count; k++) {
-      const weight = at((k + start - centre + 0.5) * (1 / filterScale));
+      const x = (k + start - centre + 0.5) * inverse;
+      // The usual filter without a call: crops of random size need new tables all the time.
+      const weight = filter === 'bilinear' ? Math.max(0, 1 - Math.abs(x)) : at(x);
       row[k] = weight;
       sum += weight;
     }

@@ -170,11 +170,7 @@ export class AreaDraws {
   constructor(whole: number, scale: Range, ratio: Range) {
     this.#whole = whole;
     this.#scale = scale;
-    this.#logRatio = scope(() =>
-      tensor([...ratio], { dtype: 'float32' })
-        .log()
-        .toArray(),
-    ) as unknown as Range;
+    this.#logRatio = logarithmOf(ratio);
   }
 
   next(): { area: number; aspect: number } {
@@ -182,6 +178,21 @@ export class AreaDraws {
     const logarithm = drawUniform(...this.#logRatio);
     return { area, aspect: scope(() => tensor([logarithm], { dtype: 'float32' }).exp().item()) };
   }
+}
+
+// A transform asks for those of its own range with every image.
+const logarithms = new WeakMap<Range, Range>();
+
+/** In float32, as torchvision computes them. */
+function logarithmOf(ratio: Range): Range {
+  let found = logarithms.get(ratio);
+  if (found === undefined) {
+    const values = scope(() => tensor([...ratio], { dtype: 'float32' }).log());
+    found = values.toArray() as unknown as Range;
+    values.dispose();
+    logarithms.set(ratio, found);
+  }
+  return found;
 }
 
 /** @internal @throws {ArgumentError} for anything but two ascending numbers above or at 0 */
