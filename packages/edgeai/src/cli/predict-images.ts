@@ -24,7 +24,7 @@ interface Findings<T extends object> {
   describe: (result: T) => Description;
 }
 
-interface Description {
+export interface Description {
   title: string;
   bars?: readonly LabelledFraction[];
   lines?: readonly string[];
@@ -88,16 +88,16 @@ export async function predictFromImages(
 }
 
 /** The folder of the pictures. Throws a UsageError for what looks like a file. */
-function folderOf({ output = FOLDER }: ImageFlags): string {
+export function folderOf({ output = FOLDER }: Pick<ImageFlags, 'output'>): string {
   if (/\.(png|jpe?g|npy|json)$/i.test(output))
     throw new UsageError(`--output: expected a folder for the pictures but received ${output}`);
   return output;
 }
 
-/** @param file where all results go as JSON */
-async function show<T extends object>(
+/** Tells what was found, as text or JSON. @param file where all results go as JSON */
+export async function show<T extends object>(
   { results, describe }: Findings<T>,
-  { json }: ImageFlags,
+  { json }: Pick<ImageFlags, 'json'>,
   context: CommandContext,
   file?: string,
 ): Promise<void> {

@@ -1,0 +1,53 @@
+/** @file What a checkpoint of a dense task says of its network: which maps it gives, and how its images are prepared. */
+
+import { type datasets, transforms } from '@edgeai/xvision';
+import { z } from 'zod';
+
+import type { TaskFacts } from '../../training/task.ts';
+
+const colour = z.tuple([z.number(), z.number(), z.number()]);
+const target = z.union([
+  z.object({
+    kind: z.enum(['segmentation', 'motion']),
+    classes: z.array(z.string()),
+    palette: z.array(colour),
+    classWeights: z.array(z.number()).nullable(),
+  }),
+  z.object({ kind: z.literal('depth'), max: z.number() }),
+]);
+const size = z.tuple([z.number(), z.number()]);
+const preprocessing = z.object({
+  kind: z.literal('dense'),
+  dataset: z.string(),
+  size,
+  reverseChannels: z.boolean().default(false),
+  mean: z.array(z.number()),
+  imageScale: z.array(z.number()),
+  targets: z.array(target).min(1),
+});
+
+export interface DenseFacts {
+  /** The data set that the network was trained on. */
+  readonly dataset: string;
+  /** Of the network's input. */
+  readonly size: transforms.Size;
+  /** Images that the network sees: 2 adds the one before. */
+  readonly images: number;
+  /** What each output of the network is. */
+  readonly targets: readonly datasets.TargetInfo[];
+  readonly transform: transforms.DenseTransform;
+}
+
+/** Null for checkpoints of other tasks. */
+export function denseFactsOf(facts: TaskFacts | null): DenseFacts | null {
+  const parsed = preprocessing.safeParse(facts?.preprocessing);
+  if (facts === null || !parsed.success) return null;
+  const { dataset, size, targets, mean, imageScale, reverseChannels } = parsed.data;
+  return {
+    dataset,
+    size,
+    images: facts.inputShapes.length,
+    targets,
+    transform: transforms.denseEvaluationTransform({ size, mean, imageScale, reverseChannels }),
+  };
+}
