@@ -1,9 +1,21 @@
 /** @file Module: traversal, modes, hooks, conversion, printing, and who releases what a call makes. */
 
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import { inspect } from 'node:util';
-import { ArgumentError, keep, memory, nn, ones, randn, scope, type Tensor, TorchError, zeros } from '../index.ts';
+import {
+  ArgumentError,
+  keep,
+  memory,
+  nn,
+  ones,
+  randn,
+  scope,
+  type Tensor,
+  TorchError,
+  tensor,
+  zeros,
+} from '../index.ts';
 import { expectNoLeaks } from '../runtime/memory.ts';
 
 class Block extends nn.Module {
@@ -293,4 +305,12 @@ describe('a call', () => {
         (error) => error instanceof ArgumentError && /BatchNorm2d.*\[2, 3\]/.test(error.message),
       );
     }));
+});
+
+test('a module in a private field can be called, whatever the code is compiled to', () => {
+  const layer = new nn.Linear(2, 2);
+  const x = tensor([[1, 2]], { dtype: 'float32' });
+  const call = (layer as unknown as { call(self: unknown, x: unknown): { toArray(): unknown } }).call(undefined, x);
+  assert.deepEqual(call.toArray(), layer(x).toArray());
+  assert.deepEqual(Object.keys(layer), ['weight', 'bias']);
 });

@@ -310,6 +310,17 @@ function replaceData(tensor: Tensor, data: Tensor): void {
   if (data !== tensor) native.setData(tensor._handle, data._handle);
 }
 
+// Instances are functions whose prototype is their class, so they lack what functions inherit; compiled code that calls a module
+// held in a private field needs it.
+for (const name of ['call', 'apply', 'bind'] as const) {
+  Object.defineProperty(Module.prototype, name, {
+    value: Function.prototype[name],
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
+}
+
 function callModule<Args extends unknown[], Out>(module: Module<Args, Out>, given: Args): Out {
   return scope(() => {
     let args = given;
