@@ -312,5 +312,5 @@ test('a module in a private field can be called, whatever the code is compiled t
   const x = tensor([[1, 2]], { dtype: 'float32' });
   const call = (layer as unknown as { call(self: unknown, x: unknown): { toArray(): unknown } }).call(undefined, x);
   assert.deepEqual(call.toArray(), layer(x).toArray());
-  assert.deepEqual(Object.keys(layer), ['weight', 'bias']);
+  assert.deepEqual(Object.keys(layer.stateDict()), ['weight', 'bias']);
 });

@@ -312,7 +312,7 @@ function replaceData(tensor: Tensor, data: Tensor): void {
 
 // Instances are functions whose prototype is their class, so they lack what functions inherit; compiled code that calls a module
 // held in a private field needs it.
-for (const name of ['call', 'apply', 'bind'] as const) {
+for (const name of ['call', 'bind'] as const) {
   Object.defineProperty(Module.prototype, name, {
     value: Function.prototype[name],
     writable: true,
