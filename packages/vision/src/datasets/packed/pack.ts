@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ArgumentError, crc32c, type data, FileWriteError, fromBytes, scope, type Tensor } from '@edgeai/torch';
+import { ArgumentError, crc32c, type data, FileWriteError, fromBytes, Scope, scope, type Tensor } from '@edgeai/torch';
 import { loadImage } from '../../io/decode.ts';
 import { type DecodedImage, imageToTensor, tensorToImage } from '../../io/decoded-image.ts';
 import { encodeJpeg } from '../../io/encode.ts';
@@ -174,7 +174,13 @@ async function packFile(sample: readonly [string, number] | undefined, options: 
 }
 
 async function packImage(source: PackImages, index: number, options: PackOptions): Promise<Packed> {
-  const [image, label] = await source.get(index);
+  // What a synchronous `get` makes is released here; tensors that the data set keeps are not.
+  using makings = new Scope();
+  const box: { sample?: readonly [Tensor, number] | Promise<readonly [Tensor, number]> } = {};
+  makings.run(() => {
+    box.sample = source.get(index);
+  });
+  const [image, label] = (await box.sample) as readonly [Tensor, number];
   const pixels = tensorToImage(image);
   return packPixels({ ...pixels, data: pixels.data.slice() }, label, options);
 }
