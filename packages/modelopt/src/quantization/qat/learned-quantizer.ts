@@ -55,6 +55,7 @@ export abstract class LearnedQuantizer extends FakeQuantize {
   }
 
   private hasRange(): boolean {
-    return Boolean(scope(() => this.scale.detach().gt(0).all().item()));
+    // A step of the optimiser may have made a trained scale negative; zero it never is.
+    return Boolean(scope(() => this.scale.detach().ne(0).all().item()));
   }
 }
