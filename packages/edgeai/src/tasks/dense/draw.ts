@@ -8,6 +8,8 @@ import { type datasets, visual } from '@edgeai/xvision';
 const ALPHA = 0.55;
 /** Pixels between panels. */
 const GAP = 4;
+/** Panels that are narrower are enlarged where a whole factor fits. */
+const LEAST_WIDTH = 384;
 /** Entries that a legend has for depths. */
 const DEPTHS = 6;
 /** Classes that a legend lists. */
@@ -26,10 +28,15 @@ function isPlain(info: datasets.ClassTarget, index: number): boolean {
 }
 
 /** One map as a picture. @param map uint8 classes (255 for none) or float32 metres, `(1, H, W)` */
-function drawMap(image: Tensor, info: datasets.TargetInfo, map: Tensor, { colourMap }: DrawOptions): Tensor {
+function drawMap(
+  image: Tensor,
+  info: datasets.TargetInfo,
+  map: Tensor,
+  { colourMap, isTruth }: { colourMap: visual.ColourMapName; isTruth: boolean },
+): Tensor {
   if (info.kind === 'depth') {
     const coloured = visual.colourValues(map, info.max, colourMap);
-    return coloured.maskedFill(map.le(0), 0);
+    return isTruth ? coloured.maskedFill(map.le(0), 0) : coloured;
   }
   const [height = 0, width = 0] = map.shape.slice(-2);
   const entries = Array.from({ length: 256 }, (_, index) => ({
@@ -61,6 +68,12 @@ function drawMap(image: Tensor, info: datasets.TargetInfo, map: Tensor, { colour
   return where(painted, mixed, image);
 }
 
+/** Small pictures by a whole factor, so that their legend does not dwarf them. */
+function enlarge(panel: Tensor): Tensor {
+  const factor = Math.max(1, Math.floor(LEAST_WIDTH / panel.size(2)));
+  return factor === 1 ? panel : panel.repeatInterleave(factor, { dim: 1 }).repeatInterleave(factor, { dim: 2 });
+}
+
 /** Panels side by side (`dimension` 2) or one below the other (1). */
 function join(panels: readonly Tensor[], dimension: 1 | 2): Tensor {
   const [first, ...rest] = panels as [Tensor, ...Tensor[]];
@@ -82,11 +95,12 @@ export function drawMaps(
   options: DrawOptions,
 ): Tensor {
   return scope(() => {
-    const draw = (found: readonly Tensor[]) =>
-      targets.map((info, i) => drawMap(image, info, found[i] as Tensor, options));
-    const predicted = draw(maps);
+    const { colourMap } = options;
+    const draw = (found: readonly Tensor[], isTruth: boolean) =>
+      targets.map((info, i) => enlarge(drawMap(image, info, found[i] as Tensor, { colourMap, isTruth })));
+    const predicted = draw(maps, false);
     if (options.truth === undefined || options.truth === null) return join(predicted, 2);
-    const truth = draw(options.truth);
+    const truth = draw(options.truth, true);
     return join(
       predicted.map((panel, i) => join([panel, truth[i] as Tensor], 2)),
       1,
