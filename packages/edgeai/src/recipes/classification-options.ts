@@ -2,6 +2,7 @@
 
 import { choice, flag, integer, optional, real, text } from './kinds.ts';
 import { type ConfigOf, option, type TaskDefinition } from './option-table.ts';
+import { quantizationOptions } from './quantization-options.ts';
 import {
   averageOptions,
   checkTraining,
@@ -147,6 +148,7 @@ const options = {
     help: 'Versions of an image with `--ra-sampler`.',
   }),
   ...averageOptions,
+  ...quantizationOptions,
   ...machineOptions,
   ...runOptions,
 } as const;

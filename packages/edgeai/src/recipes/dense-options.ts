@@ -2,6 +2,7 @@
 
 import { choice, flag, integer, numbers, optional, real, record, text } from './kinds.ts';
 import { type ConfigOf, type OptionSpec, option, type TaskDefinition } from './option-table.ts';
+import { quantizationOptions } from './quantization-options.ts';
 import {
   averageOptions,
   checkTraining,
@@ -162,6 +163,7 @@ const options = {
     help: 'What the difference is multiplied with.',
   }),
   ...averageOptions,
+  ...quantizationOptions,
   ...machineOptions,
   ...runOptions,
 } as const;

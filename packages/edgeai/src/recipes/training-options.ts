@@ -3,6 +3,7 @@
 import { choice, flag, integer, numbers, optional, real, record, text } from './kinds.ts';
 import { type ConfigOf, option } from './option-table.ts';
 import type { Problem } from './problems.ts';
+import { checkQuantization, type quantizationOptions } from './quantization-options.ts';
 
 /** A path of a file or folder. */
 export const path = (): ReturnType<typeof text> => text({ expected: 'a path', placeholder: 'path' });
@@ -324,6 +325,7 @@ export type TrainingConfig = ConfigOf<
     typeof optimiserOptions &
     typeof learningRateOptions &
     typeof averageOptions &
+    typeof quantizationOptions &
     typeof machineOptions &
     typeof runOptions
 >;
@@ -332,7 +334,7 @@ type RuleProblem = Pick<Problem, 'code' | 'path' | 'expected' | 'received'>;
 
 /** What is wrong between options that every task has. */
 export function checkTraining(config: TrainingConfig): RuleProblem[] {
-  const problems: RuleProblem[] = [];
+  const problems: RuleProblem[] = checkQuantization(config);
   const conflict = (path: string, expected: string, received: string): void => {
     problems.push({ code: 'conflict', path, expected, received });
   };

@@ -141,6 +141,7 @@ async function evaluateAll<Batch, Output>(
 ): Promise<Judgement[] | null> {
   const { placement, average } = trainer;
   const judged: Judgement[] = [];
+  trainer.beginEvaluation();
   const outcome = await evaluate(task, trainer.model, { label: `${name} evaluation`, placement, limit }, services);
   judged.push({ phase: 'val', outcome });
   if (outcome.complete && average !== null) {

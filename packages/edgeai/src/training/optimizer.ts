@@ -1,5 +1,6 @@
 /** @file Makes the optimiser that a recipe asks for, with parameters in groups by how much their weights decay. */
 
+import { quantization } from '@edgeai/modelopt';
 import { nn, optim, type Tensor } from '@edgeai/torch';
 
 import type { TrainingConfig } from '../recipes/training-options.ts';
@@ -34,7 +35,7 @@ const EMBEDDINGS = ['class_token', 'position_embedding', 'relative_position_bias
 /**
  * The trainable parameters in groups: those with a decay of their own by name (biases, embeddings) first, then those of
  * normalisation layers, then the others. A kind without a decay of its own counts as other; empty groups are left out.
- * The groups come in the order other, norm, bias, embeddings, as in the original, so that its checkpoints fit.
+ * What quantisers train of their ranges is in none of them. The groups come in the order other, norm, bias, embeddings, as in the original, so that its checkpoints fit.
  */
 export function decayGroups(model: nn.AnyModule, config: OptimizerConfig): DecayGroup[] {
   const group = (name: string, weightDecay: number): DecayGroup => ({ name, params: [], weightDecay });
@@ -47,6 +48,7 @@ export function decayGroups(model: nn.AnyModule, config: OptimizerConfig): Decay
   }
   const seen = new Set<Tensor>();
   for (const module of model.modules()) {
+    if (module instanceof quantization.FakeQuantize) continue;
     const isNorm = config.normWeightDecay !== null && NORMS.some((type) => module instanceof type);
     for (const [name, parameter] of module.ownParameters()) {
       if (!parameter.requiresGrad || seen.has(parameter)) continue;

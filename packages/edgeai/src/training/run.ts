@@ -12,6 +12,7 @@ import { argsOf, type RunPosition, resumeFrom } from './checkpoint.ts';
 import { finishRun, type TrainingResult } from './finish.ts';
 import { runLoop } from './loop.ts';
 import { setUpMachine } from './machine.ts';
+import { prepareTraining } from './quantization.ts';
 import { adoptBest, changedSettings, findCheckpoint } from './resume.ts';
 import type { Task } from './task.ts';
 import { Trainer } from './trainer.ts';
@@ -45,10 +46,13 @@ export async function runTraining<Config extends TrainingConfig, Batch, Output>(
   try {
     const placement = setUpMachine(config);
     folder.writeText('recipe.yaml', input.recipe);
-    const task = await input.openTask(config, logger);
-    task.model.to({ device: placement.device, memoryFormat: placement.memoryFormat });
-    task.companion?.to({ device: placement.device });
-    const trainer = new Trainer(task.model, placement, config, task.companion ?? null);
+    const opened = await input.openTask(config, logger);
+    opened.model.to({ device: placement.device, memoryFormat: placement.memoryFormat });
+    opened.companion?.to({ device: placement.device });
+    // A run that goes on has its ranges in the checkpoint.
+    const calibrate = checkpoint === null;
+    const { task, quantization } = await prepareTraining(opened, config, { placement, calibrate, logger });
+    const trainer = new Trainer(task.model, placement, config, task.companion ?? null, quantization);
 
     const start = begin(config, checkpoint, trainer, folder, logger);
     const recorded = start.unevaluated === null ? start.epoch : start.epoch - 1;

@@ -21,7 +21,7 @@ export function trainEpoch<Batch, Output>(
   { epoch, label, limit }: EpochOptions,
   services: PassServices,
 ): Promise<PassOutcome> {
-  trainer.model.train();
+  trainer.beginEpoch(epoch);
   task.beginEpoch?.(epoch);
   return runPass({
     ...services,
@@ -33,7 +33,7 @@ export function trainEpoch<Batch, Output>(
     extra: () => ({ lr: trainer.learningRate }),
     step: (given, index) => {
       const batch = task.place(given, trainer.placement);
-      const forward = () => task.step(trainer.model, batch);
+      const forward = () => trainer.step(task, batch);
       const { loss, output } = trainer.autocast === null ? forward() : autocast(trainer.autocast, forward);
       const value = loss.item();
       if (!Number.isFinite(value) && !trainer.scalesLoss) throw diverged(value, epoch, index);
