@@ -51,6 +51,8 @@ export class OnnxSession {
       executionProviders: ['cpu'],
       // Errors only: warnings about constant folding and unused initialisers help nobody here.
       logSeverityLevel: 3,
+      // Without instructions for it (VNNI), x64 kernels saturate sums of two products of 8 bits at 16 bits, unless asked not to.
+      extra: { session: { x64quantprecision: '1' } },
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     });
     return new OnnxSession(runtime, session);

@@ -26,7 +26,19 @@ export function emitWeight(
   if (format === 'clip') return scope(() => builder.initializer(label, turn(fakeQuantized(weight, quantizer))));
   const stored = scope(() => builder.initializer(`${label}_quantized`, turn(quantizedIntegers(weight, quantizer))));
   const axis = quantizer.axis !== null && transposed ? 1 - quantizer.axis : quantizer.axis;
-  return dequantize(builder, label, stored, { ...quantizer, axis });
+  // Every weight has a zero point of its own: onnxruntime's exact mode writes to it, once for each weight.
+  const zeroPoint = scope(() =>
+    builder.initializer(
+      `${label}_zero_point`,
+      fromTypedArray(
+        (quantizer.dtype === 'int8' ? Int8Array : Uint8Array).from(quantizer.zeroPoints),
+        quantizer.axis === null ? [] : [quantizer.zeroPoints.length],
+      ),
+    ),
+  );
+  const { scales } = quantizer;
+  const scale = builder.constant(scales, 'float32', axis === null ? [] : [scales.length]);
+  return dequantize(builder, label, stored, [scale, zeroPoint], axis);
 }
 
 /** An activation, rounded. */
@@ -53,7 +65,7 @@ export function emitActivation(
     [value, ...parameters(builder, quantizer)],
     axisOf(quantizer),
   );
-  return dequantize(builder, label, quantized, quantizer);
+  return dequantize(builder, label, quantized, parameters(builder, quantizer), quantizer.axis);
 }
 
 /** The largest integer that a bias may have, with room for the sum that it is added to. */
@@ -94,17 +106,23 @@ export function emitBias(
   return value;
 }
 
-function dequantize(builder: GraphBuilder, label: string, quantized: Value, quantizer: Quantizer): Value {
+function dequantize(
+  builder: GraphBuilder,
+  label: string,
+  quantized: Value,
+  scaleAndZeroPoint: readonly Value[],
+  axis: number | null,
+): Value {
   const [value = ''] = builder.node(
     `${label}/DequantizeLinear`,
     'DequantizeLinear',
-    [quantized, ...parameters(builder, quantizer)],
-    axisOf(quantizer),
+    [quantized, ...scaleAndZeroPoint],
+    axisOf({ axis }),
   );
   return value;
 }
 
-function axisOf({ axis }: Quantizer) {
+function axisOf({ axis }: Pick<Quantizer, 'axis'>) {
   return axis === null ? {} : { axis };
 }
 
