@@ -25,6 +25,7 @@ export { DatasetError } from './errors.ts';
 export { FakeData, type FakeDataOptions } from './fake.ts';
 export { loadFlo, loadPfm, planesToTensor } from './files/flow-files.ts';
 export { type MatValue, parseMat, readMat } from './files/mat.ts';
+export { loadPngSamples, type PngSamples, samplesToTensor } from './files/png-samples.ts';
 export {
   DatasetFolder,
   type DatasetFolderOptions,

@@ -6,7 +6,8 @@ import { data, expectNoLeaks, scope } from '@edgeai/torch';
 import { denseTrainingTransform } from '../transforms/pipelines.ts';
 import type { DenseSample } from '../transforms/sample.ts';
 import { collateDense } from './collate.ts';
-import { type DenseOpenOptions, denseDatasetNames, openDense } from './open.ts';
+import { denseDatasetNames, openDense } from './open.ts';
+import type { DenseOpenOptions } from './source-options.ts';
 import { grey, tree } from './testing.ts';
 
 const SEGMENTATION = { split: 'train', tasks: ['segmentation'] } as const;
@@ -106,7 +107,10 @@ test('empty and missing folders are refused when the data set is opened', async 
 
 test('tasks and names that there are not are refused with what there is', async () => {
   const root = await tree({ 'train/a.png': grey(0), 'trainannot/a.png': grey(0) });
-  assert.throws(() => openDense('camvid', { root, split: 'train', tasks: ['depth'] }), /no depth/);
+  assert.throws(
+    () => openDense('camvid', { root, split: 'train', tasks: ['depth'] }),
+    /camvid has no depth; it has segmentation/,
+  );
   assert.throws(() => openDense('camvit', { root, ...SEGMENTATION }), /'camvit'.*camvid/s);
   assert.ok(denseDatasetNames.includes('scenes'));
 });
