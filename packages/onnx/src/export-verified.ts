@@ -11,6 +11,8 @@ import { writeOnnx } from './write.ts';
 export interface ExportVerifiedOptions extends ExportOptions, Omit<VerifyOptions, 'outputSteps'> {
   /** Where to write the file. */
   path: string;
+  /** What the file is compared with. Default: the network itself. */
+  reference?: nn.AnyModule;
 }
 
 export interface VerifiedModel extends ExportedModel {
@@ -31,12 +33,12 @@ export async function exportVerified(
   samples: readonly (readonly unknown[])[],
   options: ExportVerifiedOptions,
 ): Promise<VerifiedModel> {
-  const { path, report: writesReport = true, ...rest } = options;
+  const { path, report: writesReport = true, reference = model, ...rest } = options;
   const candidate = rejectedPath(path);
   const exported = exportOnnx(model, samples[0] ?? [], { ...rest, path: candidate });
   const { quantized, outputSteps, dataPath } = exported;
   try {
-    const report = await verifyOnnx(candidate, model, samples, {
+    const report = await verifyOnnx(candidate, reference, samples, {
       ...rest,
       report: writesReport,
       ...(quantized ? { outputSteps } : {}),

@@ -12,6 +12,7 @@ import { exportCommand } from './export.ts';
 import { reportFailure } from './failure.ts';
 import { lintCommand } from './lint.ts';
 import { predictCommand } from './predict.ts';
+import { quantizeCommand } from './quantize.ts';
 import { surgeryCommand } from './surgery.ts';
 import { letThreadsSleep } from './threads.ts';
 import { trainCommand } from './train.ts';
@@ -55,7 +56,7 @@ export function buildProgram(context: CommandContext): Command {
     .addHelpText('after', EXAMPLES)
     .configureHelp({ showGlobalOptions: false });
   program.commandsGroup('Train:').addCommand(trainCommand(context)).addCommand(evaluateCommand(context));
-  program.commandsGroup('Shrink:').addCommand(surgeryCommand(context));
+  program.commandsGroup('Shrink:').addCommand(surgeryCommand(context)).addCommand(quantizeCommand(context));
   program.commandsGroup('Use:').addCommand(predictCommand(context)).addCommand(exportCommand(context));
   program
     .commandsGroup('Look up:')

@@ -11,6 +11,7 @@ export {
 } from './config.ts';
 export { QuantizationError } from './errors.ts';
 export { FakeQuantize, type FakeQuantizeOptions, type QuantizerRole } from './fake-quantize.ts';
+export { IntegerModel } from './integer/integer-model.ts';
 export { createObserver, observerKinds } from './observers/create.ts';
 export { Observer, type ObserverContext, type RangeSearch } from './observers/observer.ts';
 export type { ObserverKind, ObserverSpec } from './observers/spec.ts';

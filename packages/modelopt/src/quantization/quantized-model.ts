@@ -6,7 +6,7 @@
  * the state dict rebuild the model from the float network (`prepareQuantization`, then `loadStateDict`).
  */
 
-import { fx, nn, type Tensor } from '@edgeai/torch';
+import { fx, nn, scope, type Tensor, zeros } from '@edgeai/torch';
 import type { QuantizationConfig } from './config.ts';
 import { FakeQuantize } from './fake-quantize.ts';
 import { QuantizedLayer } from './quantized-layer.ts';
@@ -120,13 +120,19 @@ export class QuantizedModel<Args extends unknown[] = [Tensor], Out = Tensor> ext
     return this;
   }
 
-  /** Folds all batch norms inside layers for good; they leave the network and its state dict. */
+  /**
+   * Folds all batch norms inside layers for good; they leave the network and its state dict. Every layer has a bias afterwards, zero where
+   * there was none, so that the keys do not depend on which corrections follow.
+   */
   foldNorms(): this {
     const paths = new Map(Array.from(this.namedModules(), ([path, module]) => [module, path]));
     const done = new Set<nn.AnyModule>();
     for (const layer of this.quantizedLayers().values()) {
       const { norm } = layer;
-      if (norm === undefined) continue;
+      if (norm === undefined) {
+        if (layer.bias === null) scope(() => layer.setBias(zeros([layer.outputs], { device: layer.weight.device })));
+        continue;
+      }
       layer.foldNorm();
       if (done.has(norm)) continue;
       done.add(norm);

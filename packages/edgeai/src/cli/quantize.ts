@@ -1,0 +1,172 @@
+/** @file `edgeai quantize`: quantises a trained network without training, shows what it costs, and writes checkpoint and ONNX file. */
+
+import { Command, Option } from 'commander';
+import { UsageError } from '../errors.ts';
+import type { QuantizeReport } from '../quantization/quantize.ts';
+import { type ClassificationConfig, classification } from '../recipes/classification-options.ts';
+import { addOptions, addRecipeOptions, givenFlags } from '../recipes/command-options.ts';
+import type { OptionTable } from '../recipes/option-table.ts';
+import { resolveRecipe } from '../recipes/resolve.ts';
+import { type CommandContext, print, printJson } from './context.ts';
+import { formatNumber } from './format.ts';
+import { collect, wholeNumber } from './model-options.ts';
+import { renderTable } from './table.ts';
+
+/** The options that say which network and which images; those of an evaluation. */
+const USED = [
+  'data-path',
+  'dataset',
+  'annotation-prefix',
+  'num-classes',
+  'cache-dataset',
+  'workers',
+  'model',
+  'model-option',
+  'model-surgery',
+  'weights',
+  'weights-state-dict-name',
+  'batch-size',
+  'val-resize-size',
+  'val-crop-size',
+  'interpolation',
+  'device',
+  'threads',
+  'seed',
+  'output-dir',
+] as const;
+
+interface QuantizeFlags {
+  target: string;
+  method: string;
+  calibrationImages: string;
+  evaluationImages?: string;
+  bits?: string;
+  qconfig?: string;
+  observer?: string;
+  override?: string[];
+  format: 'qdq' | 'clip';
+  dynamicBatch?: boolean;
+  benchmark?: boolean;
+  json?: boolean;
+  recipe?: string;
+  set?: string[];
+}
+
+const HELP = `
+Examples:
+  edgeai quantize --weights runs/first/best.pth --data-path images --target tidl --output-dir runs/int8
+  edgeai quantize --weights runs/first/best.pth --data-path images --method adaround --bits w4a8 \\
+    --override 'classifier.*=8' --output-dir runs/int4
+  edgeai evaluate classification --onnx runs/int8/model.onnx --data-path images`;
+
+export function quantizeCommand(context: CommandContext): Command {
+  const command = new Command('quantize')
+    .description('quantise a trained image classifier without training, and verify the exported file')
+    .option('--target <name>', 'the device: generic-int8, tidl, tidl-pow2 or esp32', 'generic-int8')
+    .option('--method <name>', 'ptq, calibrate, adaround, analytic or bias-calibration', 'ptq')
+    .option('--calibration-images <n>', 'how many images, spread over all, ranges are found with', '100')
+    .option('--evaluation-images <n>', 'measure on so many images at most (default: all)')
+    .option('--bits <bits>', 'bits of weights and activations: 8, w4a8, a16 (default: those of the target)')
+    .option('--qconfig <name>', "schemes by a name of TI's toolkit, such as WC8_AT8, in the place of the target's")
+    .option('--observer <kind>', 'how ranges of activations are found: min-max, ema, percentile, mse, entropy …')
+    .addOption(
+      new Option(
+        '--override <pattern=what>',
+        "an exception for layers: 'features.0.*=float', 'classifier.1=w8a16', or schemes as JSON; may be repeated",
+      ).argParser(collect),
+    )
+    .addOption(
+      new Option('--format <format>', 'how quantisers are written: with integers, or as clips for old runtimes')
+        .choices(['qdq', 'clip'])
+        .default('qdq'),
+    )
+    .option('--dynamic-batch', 'leave the batch size of the file open')
+    .option('--benchmark', 'also time the file beside that of the float network')
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', HELP);
+  const options: OptionTable = Object.fromEntries(USED.map((name) => [name, classification.options[name]]));
+  addRecipeOptions(command);
+  addOptions(command, options);
+  return command.action(async (flags: QuantizeFlags) => {
+    const given = givenFlags(command, options);
+    const { impliedSettings } = await import('../tasks/classification/implied-settings.ts');
+    const model = typeof given.model === 'string' ? given.model : undefined;
+    const base = typeof given.weights === 'string' ? await impliedSettings(given.weights, model) : {};
+    const { config, sources } = resolveRecipe(classification, {
+      base,
+      file: flags.recipe,
+      sets: flags.set,
+      flags: given,
+    });
+    if (sources['output-dir'] === 'default')
+      throw new UsageError('--output-dir is missing: expected the folder for quantized.pth and model.onnx');
+    await run(config, flags, context);
+  });
+}
+
+async function run(config: ClassificationConfig, flags: QuantizeFlags, context: CommandContext): Promise<void> {
+  const [{ ptqOptions }, { openClassificationSubject }, { quantizeNetwork }, { setUpMachine }] = await Promise.all([
+    import('../quantization/settings.ts'),
+    import('../tasks/classification/quantization-subject.ts'),
+    import('../quantization/quantize.ts'),
+    import('../training/machine.ts'),
+  ]);
+  // Before anything is read, so that a wrong word costs no time.
+  const ptq = ptqOptions({ ...flags, overrides: flags.override });
+  const log = {
+    info: (message: string) => void context.stderr.write(`${message}\n`),
+    warn: (message: string) => void context.stderr.write(`${context.style('warning', 'warning:')} ${message}\n`),
+  };
+  setUpMachine(config);
+  const subject = await openClassificationSubject(
+    config,
+    {
+      calibrationImages: wholeNumber('--calibration-images', flags.calibrationImages),
+      evaluationImages:
+        flags.evaluationImages === undefined ? null : wholeNumber('--evaluation-images', flags.evaluationImages),
+    },
+    log,
+  );
+  const { report, quantized, images } = await quantizeNetwork(subject, {
+    ptq,
+    outputDir: config.outputDir,
+    format: flags.format,
+    dynamicBatch: flags.dynamicBatch === true,
+    benchmark: flags.benchmark === true,
+    threads: config.threads,
+    log,
+  });
+  images.dispose();
+  quantized.dispose();
+  if (flags.json === true) return printJson(context, report);
+  print(context, describe(report));
+  print(context, `\n${config.outputDir}: ${report.files.join(', ')}`);
+}
+
+function describe({ comparison, steps, onnx, speed }: QuantizeReport): string {
+  const names = Object.keys(comparison.figures.float?.all ?? {});
+  const of = (figures: Record<string, number> | null | undefined) => names.map((name) => formatted(figures?.[name]));
+  const rows = Object.entries(comparison.figures).flatMap(([network, { all, unseen }]) => [
+    [network, 'all', ...of(all)],
+    ...(unseen === null ? [] : [[network, 'not calibrated with', ...of(unseen)]]),
+  ]);
+  const { sameClass, withinOneStep, sqnr } = comparison;
+  const lines = [
+    `steps: ${steps.join(', ')}`,
+    `results: ${sqnr.toFixed(1)} dB above the noise, ${sameClass.floatQuantized.toFixed(2)} % of classes as in the float network`,
+  ];
+  if (onnx.file === null) lines.push(`no ONNX file: ${onnx.reason}`);
+  else
+    lines.push(
+      `onnxruntime: ${formatted(sameClass.quantizedOnnx)} % of classes the same, ${formatted(withinOneStep)} % of values within one step`,
+    );
+  if (speed !== null)
+    lines.push(
+      `speed: ${(1000 * speed.quantized).toFixed(1)} ms an image, float ${(1000 * speed.float).toFixed(1)} ms: ${speed.ratio.toFixed(2)} times as fast (${speed.threads} threads, load ${speed.load})`,
+    );
+  return `${renderTable(['network', 'images', ...names], rows)}\n\n${lines.join('\n')}`;
+}
+
+function formatted(value: number | null | undefined): string {
+  return value === null || value === undefined ? 'none' : formatNumber(value);
+}

@@ -1,0 +1,174 @@
+/**
+ * @file A quantised network in the arithmetic of integer kernels: sums of products of integers, biases of 32 bits, one rounding at the end.
+ *
+ * The float arithmetic of fake quantisation differs from it in the last digits, which moves values that lie between two steps to the other
+ * one; from layer to layer such differences grow until they are as large as the noise of quantisation itself. Whoever wants to know what
+ * a device or onnxruntime answers to an image needs this form. Weights, images and sums are whole numbers in float32, which are exact
+ * below 2^24.
+ */
+
+import { fromTypedArray, fx, nn, noGrad, type Tensor } from '@edgeai/torch';
+import type { FakeQuantize } from '../fake-quantize.ts';
+import type { QuantizedLayer } from '../quantized-layer.ts';
+import type { QuantizedModel } from '../quantized-model.ts';
+import { findKernels, type IntegerKernel } from './steps.ts';
+
+/** A quantised network, run in integers wherever its operators have integers on all sides. Inference only. */
+export class IntegerModel<Args extends unknown[] = [Tensor], Out = Tensor> extends nn.Module<Args, Out> {
+  /** Number of operators that run in integers. */
+  readonly kernels: number;
+  readonly #interpreter: IntegerInterpreter;
+
+  /** @param model must not change while this is used; it stays the caller's */
+  constructor(model: QuantizedModel<Args, Out>) {
+    super();
+    const kernels = findKernels(model.graph, (path) => model.getSubmodule(path));
+    this.kernels = kernels.length;
+    this.#interpreter = new IntegerInterpreter(model.graph, model as unknown as nn.AnyModule, kernels);
+    this.training = false;
+  }
+
+  forward(...args: Args): Out {
+    return noGrad(() => this.#interpreter.run(...args)) as Out;
+  }
+
+  /** Releases what was computed in advance. The model itself stays. */
+  override dispose(): void {
+    this.#interpreter.dispose();
+  }
+}
+
+type Handler = (args: readonly unknown[]) => Tensor;
+
+class IntegerInterpreter extends fx.Interpreter {
+  readonly #handlers = new Map<fx.Node, Handler>();
+  readonly #owned: Tensor[] = [];
+
+  constructor(graph: fx.Graph, root: nn.AnyModule, kernels: readonly IntegerKernel[]) {
+    super(graph, root);
+    for (const kernel of kernels) this.#plan(kernel);
+  }
+
+  protected override runNode(node: fx.Node, args: readonly unknown[]): unknown {
+    const handler = this.#handlers.get(node);
+    return handler === undefined ? super.runNode(node, args) : handler(args);
+  }
+
+  dispose(): void {
+    for (const tensor of this.#owned) tensor.dispose();
+    this.#owned.length = 0;
+  }
+
+  #plan({ head, relu, output, result, operation }: IntegerKernel): void {
+    const target = parametersOf(result);
+    // Where there is a ReLU, the smallest integer stands for zero: rounding does its work.
+    if (relu !== undefined) this.#handlers.set(relu, ([value]) => (value as Tensor).detach());
+    switch (operation.kind) {
+      case 'layer': {
+        const { run, scales } = this.#layer(operation.layer, operation.input);
+        const factors = scales.map((scale) => Math.fround(scale / target.scale));
+        const channels = operation.layer;
+        this.#handlers.set(head, ([x]) => run(x as Tensor));
+        const factor = this.#keep(factors);
+        this.#handlers.set(output, ([sums]) => {
+          const value = sums as Tensor;
+          return toSteps(value.mul(alongChannels(factor, value, channels)), target);
+        });
+        break;
+      }
+      case 'add': {
+        const [a, b] = operation.inputs.map(parametersOf) as [Parameters, Parameters];
+        const [ratioA, ratioB] = [Math.fround(a.scale / target.scale), Math.fround(b.scale / target.scale)];
+        const fixed = Math.fround(
+          target.zeroPoint - Math.fround(Math.fround(ratioA * a.zeroPoint) + Math.fround(ratioB * b.zeroPoint)),
+        );
+        this.#handlers.set(head, ([x, y]) => {
+          // Two fused multiply-adds, each rounded to float32 once.
+          const first = integersOf(x as Tensor, a)
+            .add(a.zeroPoint)
+            .double()
+            .mul(ratioA)
+            .add(fixed)
+            .float();
+          const second = integersOf(y as Tensor, b)
+            .add(b.zeroPoint)
+            .double()
+            .mul(ratioB);
+          return second.add(first).float();
+        });
+        this.#handlers.set(output, ([value]) => toSteps((value as Tensor).round().sub(target.zeroPoint), target));
+        break;
+      }
+      case 'global-average': {
+        const input = parametersOf(operation.input);
+        this.#handlers.set(head, ([x]) => integersOf(x as Tensor, input).sum([2, 3], { keepdim: true }));
+        const [, , height = 1, width = 1] = fx.tensorMeta(head.args[0] as fx.Node)?.shape ?? [];
+        const factor = Math.fround(input.scale / Math.fround(target.scale * (height * width)));
+        this.#handlers.set(output, ([sums]) => toSteps((sums as Tensor).mul(factor), target));
+      }
+    }
+  }
+
+  /** Sums of products, in steps of the input's scale times the weight's. */
+  #layer(layer: QuantizedLayer, quantizer: FakeQuantize): { run: (x: Tensor) => Tensor; scales: number[] } {
+    const input = parametersOf(quantizer);
+    const weightQuantizer = layer.weight_fake_quant as FakeQuantize;
+    const weightScales = weightQuantizer.scale.toArray() as number[];
+    const scales = weightScales.map((scale) => Math.fround(input.scale * scale));
+    const weight = noGrad(() => weightQuantizer.integers(layer.weight.detach()));
+    this.#own(weight);
+    const biases = layer.bias === null ? null : this.#keep(biasIntegers(layer.bias, scales));
+    return {
+      scales,
+      run(x) {
+        const sums = layer.apply_(integersOf(x, input), weight, null);
+        return biases === null ? sums : sums.add(alongChannels(biases, sums, layer));
+      },
+    };
+  }
+
+  #keep(values: readonly number[]): Tensor {
+    return this.#own(fromTypedArray(Float32Array.from(values), [values.length]));
+  }
+
+  #own(tensor: Tensor): Tensor {
+    this.#owned.push(tensor);
+    return tensor;
+  }
+}
+
+interface Parameters {
+  readonly scale: number;
+  readonly zeroPoint: number;
+  readonly quantMin: number;
+  readonly quantMax: number;
+}
+
+function parametersOf(quantizer: FakeQuantize): Parameters {
+  const { scale, zeroPoint } = quantizer.quantParameters;
+  return { scale: scale.item(), zeroPoint: zeroPoint.item(), ...quantizer.limits };
+}
+
+/** The integers of values that lie on steps, without their zero point. */
+function integersOf(x: Tensor, { scale }: Parameters): Tensor {
+  return x.div(scale).round();
+}
+
+/** Values in steps, rounded and cut off, as real values. */
+function toSteps(value: Tensor, { scale, zeroPoint, quantMin, quantMax }: Parameters): Tensor {
+  return value
+    .round()
+    .clamp({ min: quantMin - zeroPoint, max: quantMax - zeroPoint })
+    .mul(scale);
+}
+
+function biasIntegers(bias: Tensor, scales: readonly number[]): number[] {
+  return (bias.detach().toArray() as number[]).map((value, i) =>
+    Math.round(value / (scales[scales.length === 1 ? 0 : i] ?? 1)),
+  );
+}
+
+function alongChannels(values: Tensor, result: Tensor, layer: QuantizedLayer): Tensor {
+  const axis = layer.channelAxis(result);
+  return values.reshape(result.shape.map((_, i) => (i === axis ? -1 : 1)));
+}
