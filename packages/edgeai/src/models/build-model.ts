@@ -1,4 +1,7 @@
-/** @file Builds a model by name and operates on it where its options ask for surgery: `surgery` is an option of every model. */
+/**
+ * @file Builds a model by name, operates on it where its options ask for surgery and puts quantisers in where they ask for those: `surgery`
+ * and `quantization` are options of every model.
+ */
 
 import { applySurgery, convertToLiteModel } from '@edgeai/modelopt';
 import { type nn, scope, zeros } from '@edgeai/torch';
@@ -6,6 +9,7 @@ import { type nn, scope, zeros } from '@edgeai/torch';
 import { UsageError } from '../errors.ts';
 import type { Json } from '../recipes/kinds.ts';
 import { models } from './all-models.ts';
+import { withQuantizers } from './quantized.ts';
 
 /**
  * `v1` and `lite` change the module tree, `v2` the graph. Kept among the model's options, so that checkpoints say how their
@@ -20,14 +24,15 @@ export type SurgeryName = (typeof surgeries)[number];
  */
 export function buildModel(
   name: string,
-  { surgery = null, ...options }: Readonly<Record<string, unknown>>,
+  { surgery = null, quantization = null, ...options }: Readonly<Record<string, unknown>>,
   beforeSurgery: (model: nn.AnyModule) => void = () => {},
 ): nn.AnyModule {
   if (surgery !== null && !isSurgery(surgery))
     throw new UsageError(`surgery: expected ${surgeries.join(', ')} but received ${JSON.stringify(surgery)}`);
   const model = models.getModel<nn.AnyModule>(name, options);
   beforeSurgery(model);
-  return surgery === null ? model : operate(model, name, surgery);
+  const operated = surgery === null ? model : operate(model, name, surgery);
+  return quantization === null ? operated : withQuantizers(operated, quantization);
 }
 
 function operate(model: nn.AnyModule, name: string, surgery: SurgeryName): nn.AnyModule {
