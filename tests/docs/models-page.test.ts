@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { models } from '@edgeai/vision';
-import { modelsPage } from '../../packages/vision/scripts/models-page.ts';
+import { modelsPage } from '../../packages/edgeai/scripts/models-page.ts';
+import { models } from '../../packages/edgeai/src/models/all-models.ts';
 
 test('the page of all models is up to date', () => {
   const committed = readFileSync(new URL('../../docs/models.md', import.meta.url), 'utf8');
-  const command = 'npx tsx --conditions=source packages/vision/scripts/generate-models-doc.ts';
+  const command = 'npx tsx --conditions=source packages/edgeai/scripts/generate-models-doc.ts';
   assert.ok(committed === modelsPage(), `docs/models.md is not what the registry says; write it anew with: ${command}`);
 });
 

@@ -1,5 +1,5 @@
 /**
- * @file Writes docs/models.md from the registry of models: `npx tsx --conditions=source packages/vision/scripts/generate-models-doc.ts`
+ * @file Writes docs/models.md from the registry of models: `npx tsx --conditions=source packages/edgeai/scripts/generate-models-doc.ts`
  * in the root of the repository.
  */
 
