@@ -1,6 +1,7 @@
 /** @file Exports a model as ONNX together with the proof that onnxruntime computes the same from the file. */
 
 import { statSync } from 'node:fs';
+import { quantization } from '@edgeai/modelopt';
 import { exportVerified as exportOnnxVerified } from '@edgeai/onnx';
 import { Generator, type nn, randn, type Tensor } from '@edgeai/torch';
 
@@ -32,7 +33,7 @@ export interface ExportReport {
 /**
  * Writes `model`, in evaluation mode, and compares the file with it on every one of `samples`, each an array of the model's
  * arguments; the first gives the shapes. Throws onnx's ExportMismatchError where they do not agree;
- * the file is then kept under another name, `<name>.rejected.onnx`.
+ * the file is then kept under another name, `<name>.rejected.onnx`. Of a quantised network the file is held to its integer arithmetic.
  */
 export async function exportVerified(
   model: nn.AnyModule,
@@ -40,7 +41,15 @@ export async function exportVerified(
   { path, opset, dynamicBatch, facts }: ExportRequest,
 ): Promise<ExportReport> {
   const metadata = facts === null ? {} : { ...facts };
-  const { dataPath, report } = await exportOnnxVerified(model, samples, { path, opset, dynamicBatch, metadata });
+  using integers = model instanceof quantization.QuantizedModel ? new quantization.IntegerModel(model) : undefined;
+  const { dataPath, report } = await exportOnnxVerified(model, samples, {
+    path,
+    opset,
+    dynamicBatch,
+    metadata,
+    // Runtimes compute quantised networks in integers, which is not what float arithmetic with rounding gives, to the last step.
+    ...(integers === undefined ? {} : { reference: integers as unknown as nn.AnyModule }),
+  });
   const { maxAbs, relL2, samples: checkedInputs } = report;
   const bytes = statSync(path).size + (dataPath === undefined ? 0 : statSync(dataPath).size);
   return { path, bytes, opset, dynamicBatch, maxDifference: maxAbs, relativeDifference: relL2, checkedInputs };

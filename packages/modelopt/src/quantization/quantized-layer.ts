@@ -143,6 +143,12 @@ export class QuantizedLayer extends nn.Module {
       : scaleOutputs(this.weight, normGain(norm), this.outputAxis, this.geometry.groups);
   }
 
+  /** The bias as it is used: folded with the batch norm. The tensor is the parameter itself where there is no norm. */
+  effectiveBias(): Tensor | null {
+    const { norm } = this;
+    return norm === undefined ? this.bias : foldedBias(this.bias, norm, normGain(norm));
+  }
+
   /** Folds the batch norm in for good. The caller takes it out of the network. */
   foldNorm(): void {
     const { norm } = this;

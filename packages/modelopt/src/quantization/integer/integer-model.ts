@@ -7,13 +7,20 @@
  * below 2^24.
  */
 
-import { fromTypedArray, fx, nn, noGrad, type Tensor } from '@edgeai/torch';
+import { fromTypedArray, fx, keep, nn, noGrad, scope, type Tensor } from '@edgeai/torch';
 import type { FakeQuantize } from '../fake-quantize.ts';
 import type { QuantizedLayer } from '../quantized-layer.ts';
 import type { QuantizedModel } from '../quantized-model.ts';
 import { findKernels, type IntegerKernel } from './steps.ts';
 
-/** A quantised network, run in integers wherever its operators have integers on all sides. Inference only. */
+/**
+ * A quantised network, run in integers wherever its operators have integers on all sides. Inference only.
+ *
+ * ```ts
+ * using integers = new IntegerModel(quantized.eval());
+ * const answer = integers(image); // what onnxruntime gives for the exported file, bit for bit
+ * ```
+ */
 export class IntegerModel<Args extends unknown[] = [Tensor], Out = Tensor> extends nn.Module<Args, Out> {
   /** Number of operators that run in integers. */
   readonly kernels: number;
@@ -113,11 +120,17 @@ class IntegerInterpreter extends fx.Interpreter {
   #layer(layer: QuantizedLayer, quantizer: FakeQuantize): { run: (x: Tensor) => Tensor; scales: number[] } {
     const input = parametersOf(quantizer);
     const weightQuantizer = layer.weight_fake_quant as FakeQuantize;
-    const weightScales = weightQuantizer.scale.toArray() as number[];
+    const weightScales = weightQuantizer.fakeQuantInfo().scale.toArray() as number[];
     const scales = weightScales.map((scale) => Math.fround(input.scale * scale));
-    const weight = noGrad(() => weightQuantizer.integers(layer.weight.detach()));
-    this.#own(weight);
-    const biases = layer.bias === null ? null : this.#keep(biasIntegers(layer.bias, scales));
+    const { weight, biases } = noGrad(() =>
+      scope(() => {
+        const bias = layer.effectiveBias();
+        return {
+          weight: this.#own(keep(weightQuantizer.integers(layer.effectiveWeight().detach()))),
+          biases: bias === null ? null : keep(this.#keep(biasIntegers(bias, scales))),
+        };
+      }),
+    );
     return {
       scales,
       run(x) {
@@ -145,8 +158,8 @@ interface Parameters {
 }
 
 function parametersOf(quantizer: FakeQuantize): Parameters {
-  const { scale, zeroPoint } = quantizer.quantParameters;
-  return { scale: scale.item(), zeroPoint: zeroPoint.item(), ...quantizer.limits };
+  const { scale, zeroPoint, quantMin, quantMax } = quantizer.fakeQuantInfo();
+  return { scale: scale.item(), zeroPoint: zeroPoint.item(), quantMin, quantMax };
 }
 
 /** The integers of values that lie on steps, without their zero point. */

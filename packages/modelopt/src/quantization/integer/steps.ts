@@ -70,7 +70,7 @@ function operationOf(
   if (input === undefined) return undefined;
   if (head.kind === 'module') {
     const layer = moduleOf(head.target);
-    if (!(layer instanceof QuantizedLayer) || layer.norm !== undefined) return undefined;
+    if (!(layer instanceof QuantizedLayer)) return undefined;
     const weight = layer.weight_fake_quant;
     const plain = weight !== null && weight.scheme.bits <= 8 && typeof weight.scheme.granularity === 'string';
     return plain && layer.geometry.paddingMode === 'zeros' ? { kind: 'layer', layer, input } : undefined;
