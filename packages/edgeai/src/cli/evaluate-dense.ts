@@ -13,7 +13,17 @@ import { renderTable } from './table.ts';
 
 /** The options that an evaluation looks at; a recipe may hold all others too. */
 const USED = [
-  ...(['data-path', 'dataset', 'scenes', 'scene-size', 'scene-seed', 'workers', 'tasks', 'input-images'] as const),
+  ...([
+    'data-path',
+    'dataset',
+    'annotation-prefix',
+    'scenes',
+    'scene-size',
+    'scene-seed',
+    'workers',
+    'tasks',
+    'input-images',
+  ] as const),
   ...(['model', 'model-option', 'weights', 'weights-state-dict-name', 'batch-size', 'val-epoch-size-factor'] as const),
   ...(['max-depth', 'img-resize', 'output-size', 'input-channel-reverse', 'image-mean', 'image-scale'] as const),
   ...(['device', 'threads', 'memory-format', 'seed', 'output-dir', 'print-freq'] as const),

@@ -23,6 +23,12 @@ const LOSS = 'Losses and tasks';
 export const DENSE_KINDS = ['segmentation', 'depth', 'motion'] as const;
 export type DenseKind = (typeof DENSE_KINDS)[number];
 
+/** The data sets that dense tasks can be trained with. */
+export const DENSE_DATASETS = [
+  ...(['scenes', 'camvid', 'cityscapes', 'cityscapes5', 'a2d2', 'ade20k', 'ade20k32', 'voc'] as const),
+  ...(['coco', 'coco21', 'coco-style', 'coco-style-background', 'kitti-depth', 'sintel-depth'] as const),
+] as const;
+
 const options = {
   'data-path': option(optional(path()), {
     default: null,
@@ -30,11 +36,16 @@ const options = {
     help: 'The folder that holds the data set; scenes are rendered and need none.',
     lookalikes: ['data', 'data-dir', 'data-root', 'root'],
   }),
-  dataset: option(choice(['scenes', 'camvid', 'cityscapes', 'ade20k', 'voc']), {
+  dataset: option(choice(DENSE_DATASETS), {
     default: 'scenes',
     group: DATA,
     help: 'The data set: driving scenes that are rendered as they are needed, or one on disk in its publisher’s layout.',
     lookalikes: ['dataset-name'],
+  }),
+  'annotation-prefix': option(text(), {
+    default: 'instances',
+    group: DATA,
+    help: 'For `coco-style`: the annotation files are called <prefix>_train.json and <prefix>_val.json, or <prefix>.json for both.',
   }),
   scenes: option(numbers({ count: 2, bounds: { min: 1 } }), {
     default: [800, 100],

@@ -36,6 +36,7 @@ export function openSamples(config: DenseConfig, split: datasets.Split): dataset
     images: config.inputImages === 2 ? 2 : 1,
     scenes: { length: split === 'train' ? train : val, size: pair(config.sceneSize), seed: config.sceneSeed },
     maxDepth: config.maxDepth,
+    annotationPrefix: config.annotationPrefix,
   };
   const pipeline = pipelineOf(config);
   const transform =
