@@ -1,6 +1,27 @@
 /** @file Quantisation: schemes, quantisers, preparation of networks. */
 
 export {
+  type AnalysedLayer,
+  analysedLayers,
+  chooseBits,
+  compareObservers,
+  type LayerNoise,
+  type LayerPrecision,
+  type LayerSensitivity,
+  type MixedPrecision,
+  type MixedPrecisionOptions,
+  measureNoise,
+  measureSensitivity,
+  type NoiseOptions,
+  type ObserverComparison,
+  type ObserverOptions,
+  type PrecisionBudget,
+  type RoundingNoise,
+  type Sensitivity,
+  type SensitivityOptions,
+  type ValueHistogram,
+} from './analysis/index.ts';
+export {
   mixedPrecision,
   type Place,
   type QuantizationConfig,
