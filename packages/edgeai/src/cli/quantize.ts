@@ -47,6 +47,8 @@ interface QuantizeFlags {
   format: 'qdq' | 'clip';
   dynamicBatch?: boolean;
   benchmark?: boolean;
+  analyze?: boolean;
+  averageBits: string;
   json?: boolean;
   recipe?: string;
   set?: string[];
@@ -82,6 +84,12 @@ export function quantizeCommand(context: CommandContext): Command {
     )
     .option('--dynamic-batch', 'leave the batch size of the file open')
     .option('--benchmark', 'also time the file beside that of the float network')
+    .option('--analyze', 'also look at every layer: analysis.json and report.html')
+    .option(
+      '--average-bits <n>',
+      'for --analyze: bits a weight that a choice of 4, 8 or 16 bits may have on average',
+      '6',
+    )
     .option('--json', 'print the report as JSON')
     .addHelpText('after', HELP);
   const options: OptionTable = Object.fromEntries(USED.map((name) => [name, classification.options[name]]));
@@ -127,7 +135,10 @@ async function run(config: ClassificationConfig, flags: QuantizeFlags, context: 
     },
     log,
   );
-  const { report, quantized, images } = await quantizeNetwork(subject, {
+  const averageBits = Number(flags.averageBits);
+  if (!(averageBits >= 4 && averageBits <= 16))
+    throw new UsageError(`--average-bits: expected a number 4 … 16 but received '${flags.averageBits}'`);
+  const result = await quantizeNetwork(subject, {
     ptq,
     outputDir: config.outputDir,
     format: flags.format,
@@ -136,11 +147,21 @@ async function run(config: ClassificationConfig, flags: QuantizeFlags, context: 
     threads: config.threads,
     log,
   });
-  images.dispose();
-  quantized.dispose();
+  const { report, quantized, images } = result;
+  const { outputDir } = config;
+  try {
+    if (flags.analyze === true) {
+      const { analyzeQuantized } = await import('../quantization/analyze.ts');
+      await analyzeQuantized(subject, result, { ptq, outputDir, averageBits, log });
+    }
+  } finally {
+    images.dispose();
+    quantized.dispose();
+  }
   if (flags.json === true) return printJson(context, report);
   print(context, describe(report));
-  print(context, `\n${config.outputDir}: ${report.files.join(', ')}`);
+  const files = flags.analyze === true ? [...report.files, 'analysis.json', 'report.html'] : report.files;
+  print(context, `\n${outputDir}: ${files.join(', ')}`);
 }
 
 function describe({ comparison, steps, onnx, speed }: QuantizeReport): string {

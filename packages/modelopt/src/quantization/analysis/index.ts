@@ -10,6 +10,7 @@ export {
 } from './mixed-precision.ts';
 export { type LayerNoise, measureNoise, type NoiseOptions, type RoundingNoise, type ValueHistogram } from './noise.ts';
 export { compareObservers, type ObserverComparison, type ObserverOptions } from './observers.ts';
+export { drawErrors, type ReportContent, type ReportImage, renderReport } from './report.ts';
 export {
   type LayerSensitivity,
   measureSensitivity,
