@@ -25,7 +25,15 @@ const USED = [
     'input-images',
   ] as const),
   ...(['model', 'model-option', 'weights', 'weights-state-dict-name', 'batch-size', 'val-epoch-size-factor'] as const),
-  ...(['max-depth', 'img-resize', 'output-size', 'input-channel-reverse', 'image-mean', 'image-scale'] as const),
+  ...([
+    'max-depth',
+    'img-resize',
+    'output-size',
+    'input-channel-reverse',
+    'image-mean',
+    'image-scale',
+    'backend',
+  ] as const),
   ...(['device', 'threads', 'memory-format', 'seed', 'output-dir', 'print-freq'] as const),
 ];
 

@@ -2,6 +2,8 @@
 
 import { nn, stack, type Tensor, tensor } from '@edgeai/torch';
 import { transforms } from '@edgeai/vision';
+import { defaultInterpolation, resizeLikeOpenCv } from './opencv-resize.ts';
+import { rotateLikeOpenCv } from './opencv-rotate.ts';
 import { uniform, wholeBelow } from './random.ts';
 import {
   type DenseMap,
@@ -18,10 +20,15 @@ const { functional: F } = transforms;
 /** Height and width. */
 export type Size = readonly [height: number, width: number];
 
+/** Whose arithmetic resizes and turns: torchvision's of tensors, which is quick, or OpenCV's, which the original's figures rest on. */
+export type Backend = 'tensor' | 'opencv';
+
 /** A map in another size; flow vectors grow with it. Images are interpolated, with a wider filter where they shrink; others take the nearest pixel. */
-export function resizeMap({ kind, map }: DenseMap, [height, width]: Size): Tensor {
+export function resizeMap({ kind, map }: DenseMap, [height, width]: Size, backend: Backend = 'tensor'): Tensor {
   const [, oldHeight = 1, oldWidth = 1] = map.shape;
   if (oldHeight === height && oldWidth === width) return map;
+  if (isContinuous(kind) && backend === 'opencv')
+    return resizeLikeOpenCv(map, [height, width], defaultInterpolation([oldHeight, oldWidth], [height, width]));
   if (isContinuous(kind)) return F.resize(map, [height, width], { backend: 'tensor', antialias: true });
   const batch = map.unsqueeze(0);
   const nearest = nn.functional.interpolate(batch.to('float32'), { size: [height, width], mode: 'nearest' });
@@ -34,18 +41,20 @@ function scaleVectors(flow: Tensor, x: number, y: number): Tensor {
 }
 
 /** Images in `size`, targets in `targetSize`. */
-export function resizeTo(size: Size, targetSize: Size = size): DenseTransform {
+export function resizeTo(size: Size, targetSize: Size = size, backend: Backend = 'tensor'): DenseTransform {
   return ({ images, targets }) => ({
-    images: images.map((image) => ({ kind: image.kind, map: resizeMap(image, size) })),
-    targets: targets.map((target) => ({ kind: target.kind, map: resizeMap(target, targetSize) })),
+    images: images.map((image) => ({ kind: image.kind, map: resizeMap(image, size, backend) })),
+    targets: targets.map((target) => ({ kind: target.kind, map: resizeMap(target, targetSize, backend) })),
   });
 }
 
 /** Brings every map to the size of the first image. */
-export const align: DenseTransform = (sample) => {
-  const size = sizeOf(sample);
-  return mapSample(sample, (map) => resizeMap(map, size));
-};
+export function align(backend: Backend = 'tensor'): DenseTransform {
+  return (sample) => {
+    const size = sizeOf(sample);
+    return mapSample(sample, (map) => resizeMap(map, size, backend));
+  };
+}
 
 /** A rectangle of every map. */
 export function cropAll(sample: DenseSample, top: number, left: number, height: number, width: number): DenseSample {
@@ -68,13 +77,17 @@ export function randomCrop([height, width]: Size): DenseTransform {
  *
  * @param range of the factors, at least 1
  */
-export function randomScaleCrop(size: Size, range: readonly [low: number, high: number]): DenseTransform {
+export function randomScaleCrop(
+  size: Size,
+  range: readonly [low: number, high: number],
+  backend: Backend = 'tensor',
+): DenseTransform {
   const crop = randomCrop(size);
   return (sample) => {
     const scaled = uniform() < 0.5;
     const factor = () => (scaled ? uniform(range[0], range[1]) : 1);
     const target: Size = [Math.round(size[0] * factor()), Math.round(size[1] * factor())];
-    return crop(resizeTo([Math.max(target[0], size[0]), Math.max(target[1], size[1])])(sample));
+    return crop(resizeTo([Math.max(target[0], size[0]), Math.max(target[1], size[1])], undefined, backend)(sample));
   };
 }
 
@@ -87,27 +100,40 @@ export const randomHorizontalFlip: DenseTransform = (sample) =>
       })
     : sample;
 
+/** Mirrors top and bottom with probability ½; flow downwards becomes flow upwards. */
+export const randomVerticalFlip: DenseTransform = (sample) =>
+  uniform() < 0.5
+    ? mapSample(sample, ({ kind, map }) => {
+        const flipped = map.flip([-2]);
+        return kind === 'flow' ? scaleVectors(flipped, 1, -1) : flipped;
+      })
+    : sample;
+
 /** Turns by up to `degrees` either way with probability ½. What comes in from outside is unknown; flow vectors turn too. */
-export function randomRotation(degrees: number): DenseTransform {
+export function randomRotation(degrees: number, backend: Backend = 'tensor'): DenseTransform {
   return (sample) => {
     const angle = uniform(-degrees, degrees);
-    return uniform() < 0.5 ? rotateAll(sample, angle) : sample;
+    return uniform() < 0.5 ? rotateAll(sample, angle, backend) : sample;
   };
 }
 
 /** Turns counter-clockwise. @param degrees of the turn */
-export function rotateAll(sample: DenseSample, degrees: number): DenseSample {
+export function rotateAll(sample: DenseSample, degrees: number, backend: Backend = 'tensor'): DenseSample {
   return mapSample(sample, ({ kind, map }) => {
     const interpolation = isContinuous(kind) ? 'bilinear' : 'nearest';
     // Outside of a picture is the middle of the range, which normalised images have at 0.
     const fill = unknownValue(kind);
+    if (backend === 'opencv') {
+      const taken = rotateLikeOpenCv(map, degrees, interpolation === 'bilinear' ? 'linear' : 'nearest', fill);
+      return kind === 'flow' ? rotateVectors(taken, degrees) : taken;
+    }
     const asFloat = map.to('float32');
     const turned = F.rotate(asFloat, degrees, { interpolation, fill, backend: 'tensor' }).to(map.dtype);
     return kind === 'flow' ? rotateVectors(turned, degrees) : turned;
   });
 }
 
-/** In image coordinates y points down, so that a counter-clockwise turn takes (1, 0) to (cos, −sin). */
+/** Both from the components before (the original used the new first one for the second). In image coordinates y points down, so that a counter-clockwise turn takes (1, 0) to (cos, −sin). */
 function rotateVectors(flow: Tensor, degrees: number): Tensor {
   const radians = (degrees * Math.PI) / 180;
   const [cos, sin] = [Math.cos(radians), Math.sin(radians)];

@@ -37,29 +37,36 @@ export function rotateLikeOpenCv(
   const [a, b, c, d, e, f] = inverseRotation(degrees, Math.floor(width / 2), Math.floor(height / 2));
   const fixed = (value: number) => roundEven(value * (1 << SUM_BITS));
   const plane = height * width;
+  const alongX = Int32Array.from({ length: width }, (_, x) => fixed(a * x));
+  const alongY = Int32Array.from({ length: width }, (_, x) => fixed(d * x));
   for (let y = 0; y < height; y++) {
     const [startX, startY] = [fixed(b * y + c) + half, fixed(e * y + f) + half];
     for (let x = 0; x < width; x++) {
-      const px = (startX + fixed(a * x)) >> shift;
-      const py = (startY + fixed(d * x)) >> shift;
-      for (let channel = 0; channel < channels; channel++) {
-        const at = (row: number, column: number) =>
-          row < 0 || row >= height || column < 0 || column >= width
-            ? fill
-            : (source[channel * plane + row * width + column] as number);
-        const to = channel * plane + y * width + x;
-        if (nearest) {
-          target[to] = at(py, px);
-          continue;
+      const px = (startX + (alongX[x] as number)) >> shift;
+      const py = (startY + (alongY[x] as number)) >> shift;
+      const to = y * width + x;
+      if (nearest) {
+        const inside = px >= 0 && px < width && py >= 0 && py < height;
+        for (let channel = 0; channel < channels; channel++) {
+          const from = channel * plane;
+          target[from + to] = inside ? (source[from + py * width + px] as number) : fill;
         }
-        const [column, row] = [px >> PLACE_BITS, py >> PLACE_BITS];
-        const [right, lower] = [px & (PLACES - 1), py & (PLACES - 1)];
+        continue;
+      }
+      const [column, row] = [px >> PLACE_BITS, py >> PLACE_BITS];
+      const [right, lower] = [px & (PLACES - 1), py & (PLACES - 1)];
+      const [hasLeft, hasRight] = [column >= 0 && column < width, column >= -1 && column < width - 1];
+      const [hasUpper, hasLower] = [row >= 0 && row < height, row >= -1 && row < height - 1];
+      const [wa, wb] = [(PLACES - right) * (PLACES - lower), right * (PLACES - lower)];
+      const [wc, wd] = [(PLACES - right) * lower, right * lower];
+      for (let channel = 0; channel < channels; channel++) {
+        const at = channel * plane + row * width + column;
         const sum =
-          at(row, column) * ((PLACES - right) * (PLACES - lower)) +
-          at(row, column + 1) * (right * (PLACES - lower)) +
-          at(row + 1, column) * ((PLACES - right) * lower) +
-          at(row + 1, column + 1) * (right * lower);
-        target[to] = isByte ? (sum + PLACES ** 2 / 2) >> (2 * PLACE_BITS) : sum / PLACES ** 2;
+          (hasUpper && hasLeft ? (source[at] as number) : fill) * wa +
+          (hasUpper && hasRight ? (source[at + 1] as number) : fill) * wb +
+          (hasLower && hasLeft ? (source[at + width] as number) : fill) * wc +
+          (hasLower && hasRight ? (source[at + width + 1] as number) : fill) * wd;
+        target[channel * plane + to] = isByte ? (sum + PLACES ** 2 / 2) >> (2 * PLACE_BITS) : sum / PLACES ** 2;
       }
     }
   }

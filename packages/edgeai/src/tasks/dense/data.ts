@@ -19,6 +19,7 @@ export function pipelineOf(config: DenseConfig): transforms.DensePipelineOptions
     reverseChannels: config.inputChannelReverse,
     mean: config.imageMean,
     imageScale: config.imageScale,
+    backend: config.backend,
   };
 }
 

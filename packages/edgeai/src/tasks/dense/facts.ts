@@ -23,6 +23,7 @@ const preprocessing = z.object({
   reverseChannels: z.boolean().default(false),
   mean: z.array(z.number()),
   imageScale: z.array(z.number()),
+  backend: z.enum(['tensor', 'opencv']).default('tensor'),
   targets: z.array(target).min(1),
 });
 
@@ -42,12 +43,12 @@ export interface DenseFacts {
 export function denseFactsOf(facts: TaskFacts | null): DenseFacts | null {
   const parsed = preprocessing.safeParse(facts?.preprocessing);
   if (facts === null || !parsed.success) return null;
-  const { dataset, size, targets, mean, imageScale, reverseChannels } = parsed.data;
+  const { dataset, size, targets, backend, mean, imageScale, reverseChannels } = parsed.data;
   return {
     dataset,
     size,
     images: facts.inputShapes.length,
     targets,
-    transform: transforms.denseEvaluationTransform({ size, mean, imageScale, reverseChannels }),
+    transform: transforms.denseEvaluationTransform({ size, mean, imageScale, reverseChannels, backend }),
   };
 }

@@ -11,7 +11,7 @@ export function impliedDenseSettings(weights: string, table: OptionTable): Recor
   if (!existsSync(weights)) return {};
   const facts = scope(() => readWeights(weights).facts);
   if (facts === null || facts.preprocessing.kind !== 'dense') return {};
-  const { tasks, dataset, size, outputSize, mean, imageScale, reverseChannels } = facts.preprocessing;
+  const { tasks, dataset, size, outputSize, mean, imageScale, reverseChannels, backend } = facts.preprocessing;
   const implied = {
     model: facts.model,
     modelOption: facts.modelOptions,
@@ -23,6 +23,7 @@ export function impliedDenseSettings(weights: string, table: OptionTable): Recor
     imageMean: mean,
     imageScale,
     inputChannelReverse: reverseChannels,
+    backend,
   };
   const known = new Set(Object.keys(table).map(camelCase));
   return Object.fromEntries(Object.entries(implied).filter(([key, value]) => value !== undefined && known.has(key)));
