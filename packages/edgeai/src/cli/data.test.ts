@@ -80,3 +80,16 @@ test('wrong usage is told apart', async () => {
   await assert.rejects(run('check', join(root, 'none')), /there is no .*none/);
   assert.equal(existsSync('contact-sheet.png'), false);
 });
+
+test('class-weights tells how frequent classes are, and which are not there', async () => {
+  const { text } = await run('class-weights', '--dataset', 'scenes', '--limit', '2', '--json');
+  const { method, classes } = JSON.parse(text) as {
+    method: string;
+    classes: { name: string; share: number; weight: number | null }[];
+  };
+  assert.equal(method, 'median-frequency');
+  assert.equal(classes[0]?.name, 'road');
+  assert.ok(Math.abs(classes.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-9);
+  const table = (await run('class-weights', '--dataset', 'scenes', '--limit', '2', '--method', 'enet')).text;
+  assert.match(table, /no pixel of train is of: .*train/);
+});

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 
 import type { CommandContext } from './context.ts';
 import { dataCheckCommand } from './data-check.ts';
+import { dataClassWeightsCommand } from './data-class-weights.ts';
 import { dataPackCommand } from './data-pack.ts';
 import { dataShowCommand } from './data-show.ts';
 import { dataStatsCommand } from './data-stats.ts';
@@ -14,5 +15,6 @@ export function dataCommand(context: CommandContext): Command {
     .addCommand(dataStatsCommand(context))
     .addCommand(dataShowCommand(context))
     .addCommand(dataCheckCommand(context))
+    .addCommand(dataClassWeightsCommand(context))
     .addCommand(dataPackCommand(context));
 }

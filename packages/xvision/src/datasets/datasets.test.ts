@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { data, expectNoLeaks, scope } from '@edgeai/torch';
 import { denseTrainingTransform } from '../transforms/pipelines.ts';
 import type { DenseSample } from '../transforms/sample.ts';
+import { countClasses, weightsOf } from './class-weights.ts';
 import { collateDense } from './collate.ts';
 import { denseDatasetNames, openDense } from './open.ts';
 import type { DenseOpenOptions } from './source-options.ts';
@@ -113,6 +114,36 @@ test('tasks and names that there are not are refused with what there is', async 
   );
   assert.throws(() => openDense('camvit', { root, ...SEGMENTATION }), /'camvit'.*camvid/s);
   assert.ok(denseDatasetNames.includes('scenes'));
+});
+
+test('class weights: frequencies in images that have the class, and none for a class that nothing shows', async () => {
+  const root = await tree({
+    'train/a.png': grey(0),
+    'train/b.png': grey(0),
+    // Class 0: 8 of 12 known pixels of both images; class 1: 4 of the 8 of one; class 2: none.
+    'trainannot/a.png': [
+      [0, 0, 0, 0],
+      [1, 1, 1, 1],
+    ],
+    'trainannot/b.png': [
+      [0, 0, 0, 0],
+      [11, 11, 11, 11],
+    ],
+  });
+  const counts = await countClasses(openDense('camvid', { root, ...SEGMENTATION }).source);
+  assert.deepEqual(
+    counts.slice(0, 3).map(({ pixels, images, within }) => [pixels, images, within]),
+    [
+      [8, 2, 12],
+      [4, 1, 8],
+      [0, 0, 0],
+    ],
+  );
+  const [first = 0, second = 0, third] = weightsOf(counts, 'median-frequency');
+  const median = (8 / 12 + 4 / 8) / 2;
+  assert.ok(Math.abs((first ?? 0) - median / (8 / 12)) < 1e-12 && Math.abs((second ?? 0) - median / 0.5) < 1e-12);
+  assert.equal(third, null);
+  assert.ok(Math.abs((weightsOf(counts, 'enet')[0] ?? 0) - 1 / Math.log(1.02 + 8 / 12)) < 1e-12);
 });
 
 test('batches are made of transformed scenes, and their memory returns', () =>

@@ -1,5 +1,6 @@
 /** @file The `datasets` namespace: data sets of dense tasks. */
 
+export { type ClassCount, type ClassWeightMethod, countClasses, weightsOf } from './class-weights.ts';
 export { collateDense } from './collate.ts';
 export { type DenseBatch, DenseDataset, type DenseSource } from './dense-dataset.ts';
 export { denseDatasetNames, openDense } from './open.ts';
