@@ -14,6 +14,8 @@ export interface AnalyzeOptions {
   outputDir: string;
   /** Bits a weight that a mixed choice may have on average. */
   averageBits: number;
+  /** How many images each layer's sensitivity is found with. Default 4. */
+  images?: number;
   log: TaskLog;
 }
 
@@ -32,7 +34,7 @@ const OBSERVERS = ['min-max', 'percentile', 'mse', 'entropy'] as const;
 export async function analyzeQuantized<Batch>(
   subject: QuantizationSubject<Batch>,
   { report, quantized, images }: Quantized,
-  { ptq, outputDir, averageBits, log }: AnalyzeOptions,
+  { ptq, outputDir, averageBits, images: count = 4, log }: AnalyzeOptions,
 ): Promise<AnalysisReport> {
   const net = subject.model as unknown as nn.Module<Tensor[], unknown>;
   let last = '';
@@ -47,9 +49,13 @@ export async function analyzeQuantized<Batch>(
   const { model: reference } = await quantization.quantizePTQ(net, images.data, plain);
   try {
     const noise = await quantization.measureNoise(quantized, reference, images.data, { progress });
-    const sensitivity = await quantization.measureSensitivity(reference, images.data, { progress });
+    const sensitivity = await quantization.measureSensitivity(reference, images.data, { images: count, progress });
     const budget = { averageBits };
-    const precision = await quantization.chooseBits(reference, images.data, { budget, images: 2, progress });
+    const precision = await quantization.chooseBits(reference, images.data, {
+      budget,
+      images: Math.ceil(count / 2),
+      progress,
+    });
     const observers = await quantization.compareObservers(net, firstBatches(images.data, 2), {
       config: ptq.config ?? {},
       observers: OBSERVERS,

@@ -24,19 +24,34 @@ import { findKernels, type IntegerKernel } from './steps.ts';
 export class IntegerModel<Args extends unknown[] = [Tensor], Out = Tensor> extends nn.Module<Args, Out> {
   /** Number of operators that run in integers. */
   readonly kernels: number;
+  /**
+   * All layers with weights run in integers. Others (with a ReLU6 after them, whose end is not that of the integers) run in float, here as
+   * in runtimes, and their last digits are a matter of luck.
+   */
+  readonly complete: boolean;
   readonly #interpreter: IntegerInterpreter;
+  readonly #model: QuantizedModel<Args, Out>;
 
   /** @param model must not change while this is used; it stays the caller's */
   constructor(model: QuantizedModel<Args, Out>) {
     super();
     const kernels = findKernels(model.graph, (path) => model.getSubmodule(path));
     this.kernels = kernels.length;
+    this.#model = model;
+    const planned = new Set(kernels.map(({ operation }) => (operation.kind === 'layer' ? operation.layer : null)));
+    this.complete = [...model.quantizedLayers().values()].every((layer) => planned.has(layer));
     this.#interpreter = new IntegerInterpreter(model.graph, model as unknown as nn.AnyModule, kernels);
     this.training = false;
   }
 
   forward(...args: Args): Out {
-    return noGrad(() => this.#interpreter.run(...args)) as Out;
+    const { training } = this.#model;
+    if (training) this.#model.eval();
+    try {
+      return noGrad(() => this.#interpreter.run(...args)) as Out;
+    } finally {
+      if (training) this.#model.train();
+    }
   }
 
   /** Releases what was computed in advance. The model itself stays. */
