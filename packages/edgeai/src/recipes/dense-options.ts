@@ -182,6 +182,11 @@ const options = {
   ...quantizationOptions,
   ...machineOptions,
   ...runOptions,
+  'tensorboard-num-imgs': option(integer({ min: 0 }), {
+    default: 5,
+    group: runOptions.export.group,
+    help: 'Evaluation samples whose images, truth and predictions TensorBoard shows after each epoch.',
+  }),
 } as const;
 
 /** The settings of a run of a dense task. */

@@ -1,6 +1,7 @@
 /** @file The training loop of every task: epochs of training and evaluation, figures, the best state, checkpoints, a clean stop. */
 
 import { dispose } from '@edgeai/torch';
+import { io } from '@edgeai/vision';
 
 import type { TrainingConfig } from '../recipes/training-options.ts';
 import type { EventWriter } from '../runs/events.ts';
@@ -102,6 +103,7 @@ export async function runLoop<Batch, Output>(
     const records = [trained, ...judged.map(({ phase, outcome }) => recordOf(epoch, phase, outcome))];
     for (const record of records) metrics.append(record);
     showInTensorBoard(services.events, records, epoch);
+    await showPictures(task, trainer, services.events, epoch);
     for (const record of records) logger.info(describeFigures(record, name));
 
     const decisive = judged.at(-1);
@@ -183,4 +185,19 @@ function showInTensorBoard(events: EventWriter, records: readonly MetricsRecord[
     if (typeof time?.imagesPerSecond === 'number') events.scalar(`img_per_s/${phase}`, time.imagesPerSecond, epoch);
   }
   events.flush();
+}
+
+async function showPictures<Batch, Output>(
+  task: Task<Batch, Output>,
+  trainer: Trainer,
+  events: EventWriter,
+  epoch: number,
+): Promise<void> {
+  const pictures = (await task.pictures?.(trainer.model, trainer.placement)) ?? [];
+  for (const { tag, image } of pictures) {
+    using owned = image;
+    const png = await io.encodePng(owned);
+    events.image(tag, png, owned.size(2), owned.size(1), epoch);
+  }
+  if (pictures.length > 0) events.flush();
 }

@@ -65,6 +65,14 @@ export interface Task<Batch, Output> extends EvaluationTask<Batch, Output> {
    * the first gives the shapes.
    */
   samples(count: number): Promise<Tensor[][]>;
+  /**
+   * Pictures of how the network does, for TensorBoard: uint8 `(3, H, W)` by name, which belong to the caller. Asked for after
+   * each epoch, with the model in evaluation mode; must not draw random numbers.
+   */
+  pictures?(
+    model: nn.AnyModule,
+    placement: Placement,
+  ): Promise<readonly { readonly tag: string; readonly image: Tensor }[]>;
   /** What somebody who has only the checkpoint needs to use the network: classes, preprocessing, model options. */
   readonly facts: TaskFacts;
   /** What is trained and saved together with the network and is no part of it, such as learned weights of several losses. */

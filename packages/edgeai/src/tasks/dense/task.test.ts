@@ -17,6 +17,7 @@ import { DENSE_DATASETS, type DenseConfig, type DenseTaskName, denseTasks } from
 import { resolveRecipe } from '../../recipes/resolve.ts';
 import { serializeRecipe } from '../../recipes/serialize.ts';
 import { MetricsLog } from '../../runs/metrics-log.ts';
+import { readEvents } from '../../runs/read-events.ts';
 import { type RunOutcome, runTraining } from '../../training/run.ts';
 import { evaluateDenseNetwork } from './evaluate.ts';
 import { impliedDenseSettings } from './implied-settings.ts';
@@ -76,6 +77,14 @@ const measured = (folder: string): unknown =>
     Object.fromEntries(Object.entries(record).filter(([key]) => !/time|seconds|PerSecond/i.test(key))),
   );
 
+/** Names of the pictures that TensorBoard shows. */
+function picturesIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((file) => file.startsWith('events.'))
+    .flatMap((file) => readEvents(join(folder, file)).events)
+    .flatMap(({ values }) => values.filter(({ kind }) => kind === 'image').map(({ tag }) => tag));
+}
+
 async function evaluate(name: DenseTaskName, weights: string) {
   using interrupt = new Interrupt({ source: { on: () => {}, off: () => {} }, exit: () => {} });
   const progress = new Progress({ stream: { write: () => true }, terminal: false });
@@ -108,6 +117,10 @@ for (const [name, figures] of Object.entries(FIGURES) as [DenseTaskName, readonl
       assert.ok(Math.abs((report[figure] as number) - (last[figure] ?? Number.NaN)) < 1e-4, figure);
     }
     assert.equal(report.images, 2);
+    const shown = figures.includes('mIoU')
+      ? ['segmentation_truth/0', 'segmentation_predicted/1']
+      : ['depth_predicted/0'];
+    for (const tag of ['input0/0', ...shown]) assert.ok(picturesIn(folder).includes(tag), tag);
   });
 }
 

@@ -1,6 +1,6 @@
 /** @file Dense prediction as a task of the training loop: samples, network, losses of several maps weighed against each other, figures. */
 
-import { type data, dispose, keep, type nn, scope, type Tensor } from '@edgeai/torch';
+import { type data, dispose, inferenceMode, keep, type nn, scope, type Tensor } from '@edgeai/torch';
 import { type datasets, losses, type transforms, models as xmodels } from '@edgeai/xvision';
 
 import type { DenseConfig } from '../../recipes/dense-options.ts';
@@ -11,6 +11,7 @@ import { loaderOf, openSamples, pipelineOf } from './data.ts';
 import { kindsOf, makeLosses, type TaskLoss } from './maps.ts';
 import { DECISIVE, DenseMeter, toSizeOf } from './meter.ts';
 import { buildNetwork, networkOptions, runNetwork } from './network.ts';
+import { type NamedPicture, picturesOf } from './pictures.ts';
 
 type Batches = data.DataLoader<transforms.DenseSample, datasets.DenseBatch>;
 type Output = readonly Tensor[];
@@ -120,6 +121,9 @@ class DenseTask extends DenseNetwork implements Task<datasets.DenseBatch, Output
   readonly training: Batches;
   readonly companion?: nn.AnyModule;
   readonly #evaluationData: datasets.DenseDataset;
+  readonly #pipeline: transforms.DensePipelineOptions;
+  /** Evaluation samples that are drawn for TensorBoard. */
+  readonly #shown: number;
 
   constructor({ name, config, options, model, train, evaluation }: Parts) {
     super(config, model, evaluation);
@@ -129,8 +133,10 @@ class DenseTask extends DenseNetwork implements Task<datasets.DenseBatch, Output
     this.training = loaderOf(config, train, true);
     if (kinds.length > 1) this.companion = this.weighting;
     this.#evaluationData = evaluation;
+    this.#pipeline = pipelineOf(config);
+    this.#shown = config.tensorboardNumImgs;
     const [height = 0, width = 0] = config.imgResize;
-    const { scale: _, rotation: __, grayscale: ___, ...preprocessing } = pipelineOf(config);
+    const { scale: _, rotation: __, grayscale: ___, ...preprocessing } = this.#pipeline;
     const [first] = this.targets;
     this.facts = {
       task: name,
@@ -154,6 +160,26 @@ class DenseTask extends DenseNetwork implements Task<datasets.DenseBatch, Output
 
   beginEpoch(epoch: number): void {
     if (epoch > 0) this.weighting.endEpoch();
+  }
+
+  async pictures(model: nn.AnyModule, placement: Placement): Promise<NamedPicture[]> {
+    const found: NamedPicture[] = [];
+    for (let i = 0; i < Math.min(this.#shown, this.#evaluationData.length); i++) {
+      const sample = await this.#evaluationData.get(i);
+      found.push(
+        ...inferenceMode(() =>
+          scope(() => {
+            const batch = sample.images.map(({ map }) =>
+              map.unsqueeze(0).to({ device: placement.device, memoryFormat: placement.memoryFormat }),
+            );
+            const { maps } = runNetwork(model, batch);
+            return picturesOf(sample, this.targets, maps, this.#pipeline, i);
+          }),
+        ),
+      );
+      dispose([...sample.images, ...sample.targets].map(({ map }) => map));
+    }
+    return found;
   }
 
   async samples(count: number): Promise<Tensor[][]> {
