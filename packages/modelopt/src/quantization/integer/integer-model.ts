@@ -25,8 +25,8 @@ export class IntegerModel<Args extends unknown[] = [Tensor], Out = Tensor> exten
   /** Number of operators that run in integers. */
   readonly kernels: number;
   /**
-   * All layers with weights run in integers. Others (with a ReLU6 after them, whose end is not that of the integers) run in float, here as
-   * in runtimes, and their last digits are a matter of luck.
+   * onnxruntime runs all layers with weights in integers too. Those with a ReLU6 after them whose end is not that of the integers, and
+   * those that read signed and give unsigned integers, it runs in float, where last digits are a matter of luck.
    */
   readonly complete: boolean;
   readonly #interpreter: IntegerInterpreter;
@@ -38,7 +38,11 @@ export class IntegerModel<Args extends unknown[] = [Tensor], Out = Tensor> exten
     const kernels = findKernels(model.graph, (path) => model.getSubmodule(path));
     this.kernels = kernels.length;
     this.#model = model;
-    const planned = new Set(kernels.map(({ operation }) => (operation.kind === 'layer' ? operation.layer : null)));
+    const planned = new Set(
+      kernels.map(({ operation, result }) =>
+        operation.kind === 'layer' && isSigned(operation.input) === isSigned(result) ? operation.layer : null,
+      ),
+    );
     this.complete = [...model.quantizedLayers().values()].every((layer) => planned.has(layer));
     this.#interpreter = new IntegerInterpreter(model.graph, model as unknown as nn.AnyModule, kernels);
     this.training = false;
@@ -58,6 +62,10 @@ export class IntegerModel<Args extends unknown[] = [Tensor], Out = Tensor> exten
   override dispose(): void {
     this.#interpreter.dispose();
   }
+}
+
+function isSigned(quantizer: FakeQuantize): boolean {
+  return quantizer.limits.quantMin < 0;
 }
 
 type Handler = (args: readonly unknown[]) => Tensor;
