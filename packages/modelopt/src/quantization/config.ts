@@ -43,6 +43,8 @@ export interface QuantizationConfig {
   readonly preserveSparsity?: boolean;
   /** Whether ranges follow what is observed or are trained with the weights. Default `observed`. */
   readonly ranges?: RangeMethod;
+  /** Round biases to steps of input scale · weight scale, as integer devices and exported files hold them. Default `true`. */
+  readonly roundBiases?: boolean;
 }
 
 /** A config whose names have been looked up. */
@@ -55,6 +57,7 @@ export interface ResolvedConfig {
   readonly concat: 'own' | 'shared';
   readonly preserveSparsity: boolean;
   readonly ranges: RangeMethod;
+  readonly roundBiases: boolean;
 }
 
 const KEYS = [
@@ -68,6 +71,7 @@ const KEYS = [
   'concat',
   'preserveSparsity',
   'ranges',
+  'roundBiases',
 ];
 
 /** Looks names up and fills defaults in. @throws {ArgumentError} */
@@ -88,6 +92,7 @@ export function resolveConfig(config: QuantizationConfig): ResolvedConfig {
     concat: config.concat ?? 'own',
     preserveSparsity: config.preserveSparsity ?? false,
     ranges: config.ranges ?? 'observed',
+    roundBiases: config.roundBiases ?? true,
   };
 }
 

@@ -4,7 +4,7 @@ import { fx, nn, noGrad, scope, type Tensor } from '@edgeai/torch';
 import { type ActivationSite, type Annotation, annotate, type QuantizationGroup } from './annotate.ts';
 import { type QuantizationConfig, type ResolvedConfig, resolveConfig } from './config.ts';
 import { QuantizationError } from './errors.ts';
-import type { FakeQuantize } from './fake-quantize.ts';
+import { FakeQuantize } from './fake-quantize.ts';
 import { isQuantizationLeaf } from './operators.ts';
 import { createQuantizer } from './qat/create-quantizer.ts';
 import type { RangeMethod } from './qat/range-method.ts';
@@ -96,8 +96,24 @@ function insertQuantizers<Args extends unknown[], Out>(
     if (group.rule.role === 'weighted') quantizeWeight(model, group, config, parameters);
   model.addSubmodule(ACTIVATIONS, activations);
   if (parameters.entries().length > 0) model.addSubmodule(PARAMETERS, parameters);
+  if (config.roundBiases) linkInputs(model);
   if (config.foldBatchNorm) model.foldNorms();
   return model.recompile();
+}
+
+/** Tells each layer which quantiser its input comes from, unless calls differ. */
+function linkInputs<Args extends unknown[], Out>(model: QuantizedModel<Args, Out>): void {
+  const inputs = new Map<QuantizedLayer, Set<FakeQuantize | undefined>>();
+  for (const node of model.graph.nodes) {
+    if (node.kind !== 'module') continue;
+    const layer = model.getSubmodule(node.target);
+    if (!(layer instanceof QuantizedLayer)) continue;
+    const [source] = node.args;
+    const before = fx.isNode(source) && source.kind === 'module' ? model.getSubmodule(source.target) : undefined;
+    const found = before instanceof FakeQuantize && before.scale.numel() === 1 ? before : undefined;
+    inputs.set(layer, (inputs.get(layer) ?? new Set()).add(found));
+  }
+  for (const [layer, found] of inputs) if (found.size === 1) [layer.input] = found;
 }
 
 function quantizeWeight<Args extends unknown[], Out>(

@@ -12,6 +12,7 @@ import {
   convTranspose1d,
   convTranspose2d,
   convTranspose3d,
+  isGradEnabled,
   linear,
   nn,
   noGrad,
@@ -24,6 +25,7 @@ import { QuantizationError } from './errors.ts';
 import type { FakeQuantize } from './fake-quantize.ts';
 import { createQuantizer } from './qat/create-quantizer.ts';
 import type { RangeMethod } from './qat/range-method.ts';
+import { straightThrough } from './qat/straight-through.ts';
 import type { QuantizationScheme } from './scheme.ts';
 
 type Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d;
@@ -86,6 +88,8 @@ export class QuantizedLayer extends nn.Module {
   normFrozen = false;
   /** The batch norm taken in. It stays where it is in the network, so it is no child of this layer. */
   declare norm: FoldableNorm | undefined;
+  /** The quantiser of the input, where every call has the same: with it the bias is rounded as integer devices hold it. No child. */
+  declare input: FakeQuantize | undefined;
 
   /** Takes the float layer's parameters over. @param scheme of the weight; `null` leaves it as it is */
   constructor(
@@ -112,16 +116,23 @@ export class QuantizedLayer extends nn.Module {
     if (this.weight_fake_quant !== null) this.weight_fake_quant.preserveZeros = preserveZeros;
     this.geometry = geometryOf(layer);
     this.training = layer.training;
-    Object.defineProperty(this, 'norm', { value: norm, enumerable: false, writable: true, configurable: true });
+    for (const [key, value] of [
+      ['norm', norm],
+      ['input', undefined],
+    ] as const)
+      Object.defineProperty(this, key, { value, enumerable: false, writable: true, configurable: true });
   }
 
   forward(x: Tensor): Tensor {
     const { norm } = this;
-    if (norm === undefined) return this.apply_(x, this.quantizedWeight(this.weight), this.bias);
+    if (norm === undefined) {
+      const weight = this.quantizedWeight(this.weight);
+      return this.apply_(x, weight, this.bias === null ? null : this.quantizedBias(this.bias));
+    }
     if (this.normFrozen || !norm.training) {
       const gain = normGain(norm);
       const weight = this.quantizedWeight(scaleOutputs(this.weight, gain, this.outputAxis, this.geometry.groups));
-      return this.apply_(x, weight, foldedBias(this.bias, norm, gain));
+      return this.apply_(x, weight, this.quantizedBias(foldedBias(this.bias, norm, gain)));
     }
     // Jacob et al., 2018 (arXiv:1712.05877), §3.2.1: the weight is rounded as it will be after folding, then the batch's statistics apply.
     // Channels that the norm has switched off would divide zero by zero.
@@ -205,6 +216,27 @@ export class QuantizedLayer extends nn.Module {
     if (bias === null) parts.push('bias=False');
     if (norm !== undefined) parts.push('batch norm inside');
     return parts.join(', ');
+  }
+
+  /**
+   * The bias as devices add it: an integer of 32 bits in steps of the products' scale. The steps are small, but on grids of powers of two
+   * many sums lie halfway between two results, and the least difference decides.
+   */
+  private quantizedBias(bias: Tensor): Tensor {
+    const { input, weight_fake_quant: quantizer } = this;
+    if (input === undefined || quantizer === null || !input.quantizing || !quantizer.quantizing) return bias;
+    const rounded = noGrad(() => {
+      const scale = quantizer.scale.detach().mul(input.scale.detach());
+      const channels = scale.numel();
+      // Transposed convolutions count the channels of one group; scales of groups of weights have no common step.
+      const repeats =
+        channels === 1 || channels === bias.numel() ? 1 : this.outputAxis === 1 ? this.geometry.groups : 0;
+      if (repeats === 0) return undefined;
+      const step = repeats === 1 ? scale : scale.repeat([repeats]);
+      return bias.detach().div(step).round().mul(step);
+    });
+    if (rounded === undefined) return bias;
+    return isGradEnabled() ? straightThrough(bias, rounded) : rounded;
   }
 
   private quantizedWeight(weight: Tensor): Tensor {

@@ -188,6 +188,34 @@ test('a copy in the middle of a training is a network of its own that goes on al
   }
 });
 
+test('biases are whole numbers of input scale times weight scale, batch norm folded in, and keep their gradient', () => {
+  scope(() => {
+    const model = prepared({ target: 'generic-int8', qconfig: { weight: { granularity: 'tensor' } } });
+    const plain = prepared({
+      target: 'generic-int8',
+      qconfig: { weight: { granularity: 'tensor' } },
+      roundBiases: false,
+    });
+    const layer = model.quantizedLayers().get('conv1');
+    assert.ok(layer !== undefined && layer.weight_fake_quant !== null && layer.input !== undefined);
+    const step = layer.weight_fake_quant.scale.item() * layer.input.scale.item();
+    const rest = (of: QuantizedModel) => {
+      // Without inputs a layer gives its bias.
+      const bias = noGrad(() => of.quantizedLayers().get('conv1')?.(wave([1, 3, 4, 4], 1).mul(0)) as Tensor);
+      const steps = bias.select(2, 0).select(2, 0).div(step);
+      return steps.sub(steps.round()).abs().max().item();
+    };
+    assert.ok(rest(model) < 1e-2, String(rest(model)));
+    assert.ok(rest(plain) > 0.1, String(rest(plain)));
+    model.freezeNorms();
+    model(batch(0)).sum().backward();
+    const shift = new Map(model.namedParameters()).get('bn1.bias');
+    assert.ok((shift?.grad?.abs().sum().item() ?? 0) > 0);
+    const fc = model.quantizedLayers().get('fc');
+    assert.deepEqual(fc?.bias?.grad?.toArray(), [4, 4, 4, 4]);
+  });
+});
+
 test('the moving average of weights has the ranges of the network, so its scales stay powers of two', () => {
   const model = prepared({ target: 'tidl-pow2', ranges: 'tqt' });
   const average = new optim.ExponentialMovingAverage(model, 0.5);
