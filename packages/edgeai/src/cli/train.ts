@@ -23,9 +23,9 @@ export function trainCommand(context: CommandContext): Command {
       const { openClassification } = await import('../tasks/classification/task.ts');
       return {
         open: openClassification,
-        evaluate: async () => {
+        evaluate: async ({ weights = config.weights, perClass }) => {
           const { evaluateClassification } = await import('./evaluate.ts');
-          await evaluateClassification(config, context, { folder: config.outputDir });
+          await evaluateClassification({ ...config, weights }, context, { folder: config.outputDir, perClass });
         },
       };
     }),
@@ -36,9 +36,9 @@ export function trainCommand(context: CommandContext): Command {
         const { openDenseTask } = await import('../tasks/dense/task.ts');
         return {
           open: (settings, logger) => openDenseTask(name, settings, logger),
-          evaluate: async () => {
+          evaluate: async ({ weights = config.weights, perClass }) => {
             const { evaluateDense } = await import('./evaluate-dense.ts');
-            await evaluateDense(name, config, context, { folder: config.outputDir });
+            await evaluateDense(name, { ...config, weights }, context, { folder: config.outputDir, perClass });
           },
         };
       }),
@@ -57,8 +57,8 @@ const DENSE_DESCRIPTIONS: Readonly<Record<DenseTaskName, string>> = {
 /** What a task does with its settings. */
 interface TaskActions<Config extends TrainingConfig, Batch, Output> {
   open: RunInput<Config, Batch, Output>['openTask'];
-  /** With `--test-only`. */
-  evaluate(): Promise<void>;
+  /** With `--test-only`, and after a training with `--per-class`. */
+  evaluate(options: { weights?: string; perClass: boolean }): Promise<void>;
 }
 
 function taskCommand<Table extends OptionTable, Batch, Output>(
@@ -72,22 +72,26 @@ function taskCommand<Table extends OptionTable, Batch, Output>(
   const command = new Command(definition.task).description(description);
   addRecipeOptions(command);
   addOptions(command, definition.options);
+  command.option('--per-class', 'when training is done, also show every class of the best weights by itself');
   return command.action(async () => {
+    const perClass = command.getOptionValue('perClass') === true;
     const resolved = resolveRecipe(definition, recipeInput(command, definition.options));
     // Every task's table has the options of training.
     const config = resolved.config as ConfigOf<Table> & TrainingConfig;
     const { open, evaluate } = await actions(config);
-    if (config.testOnly) return evaluate();
-    await trainTask(definition, config, open, context);
+    if (config.testOnly) return evaluate({ perClass });
+    const best = await trainTask(definition, config, open, context);
+    if (perClass && best !== null) await evaluate({ weights: best, perClass });
   });
 }
 
+/** @returns the file with the best weights, or the last where none are best; null where the run was stopped */
 async function trainTask<Table extends OptionTable, Batch, Output>(
   definition: TaskDefinition<Table>,
   config: ConfigOf<Table> & TrainingConfig,
   openTask: RunInput<ConfigOf<Table> & TrainingConfig, Batch, Output>['openTask'],
   context: CommandContext,
-): Promise<void> {
+): Promise<string | null> {
   const [{ runTraining }, { Progress }, { Interrupt }] = await Promise.all([
     import('../training/run.ts'),
     import('./progress.ts'),
@@ -112,10 +116,11 @@ async function trainTask<Table extends OptionTable, Batch, Output>(
     if (outcome.status === 'stopped') {
       print(context, `Stopped; nothing is lost. Continue with:\n  ${again}`);
       context.exitCode = INTERRUPTED_EXIT_CODE;
-      return;
+      return null;
     }
     const { summarise } = await import('../training/summary.ts');
     print(context, summarise(outcome.result, context.style));
+    return outcome.result.files.best ?? outcome.result.files.checkpoint ?? null;
   } finally {
     progress.close();
   }
