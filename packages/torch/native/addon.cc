@@ -28,6 +28,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_jpeg(exports);
   register_file(exports);
   register_stack(exports);
+  register_photo(exports);
   return exports;
 }
 

@@ -137,5 +137,6 @@ void register_image(Napi::Object exports);
 void register_jpeg(Napi::Object exports);
 void register_file(Napi::Object exports);
 void register_stack(Napi::Object exports);
+void register_photo(Napi::Object exports);
 
 }  // namespace edgeai

@@ -81,8 +81,13 @@ export {
   decodeJpeg,
   decodeJpegInBackground,
   decodesJpeg,
+  inspectJpeg,
+  jpegToFloats,
   mapFile,
   mirrorBytes,
+  type PhotoFilter,
+  type PhotoPlan,
+  photoToFloats,
   type ResizeTable,
   resizeBytes,
 } from './runtime/kernels.ts';

@@ -176,10 +176,15 @@ export interface NativeAddon {
   mirrorImage(image: Handle): Handle;
   imageToFloats(image: Handle, table: Float32Array): Handle;
   readonly decodesJpeg: boolean;
-  decodeJpeg(bytes: Uint8Array, rgb: boolean): DecodedBytes | undefined;
+  decodeJpeg(bytes: Uint8Array, rgb: boolean, tolerant: boolean): DecodedBytes | undefined;
   decodeJpegInBackground(bytes: Uint8Array, rgb: boolean): Promise<DecodedBytes | undefined>;
   mapFile(path: string): Handle;
   stackLarge(handles: readonly Handle[]): Handle;
+  newBlock(sizes: readonly number[]): Handle;
+  storageUses(tensor: Handle): number;
+  inspectJpeg(bytes: Uint8Array): [height: number, width: number] | undefined;
+  photoToFloats(image: Handle, plan: Int32Array, table: Float32Array, target: Handle): void;
+  jpegToFloats(bytes: Uint8Array, size: readonly number[], plan: Int32Array, table: Float32Array, target: Handle): void;
   crc32c(tensor: Handle, start: number, length: number): number;
 }
 

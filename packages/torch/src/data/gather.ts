@@ -3,6 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Generator, withDefaultGenerator } from '../core/generator.ts';
 import { eachTensor, Scope, scope } from '../core/scope.ts';
+import { BatchSlots } from './batch-slots.ts';
 import { type Dataset, finishSample, loadSample } from './dataset.ts';
 import { SampleError } from './sample-error.ts';
 
@@ -59,9 +60,15 @@ export async function buildBatch<T, B>(
 export class Makings {
   readonly scope = new Scope();
   readonly #generator: Generator | undefined;
+  #slots: BatchSlots | undefined;
 
   constructor(generator: Generator | undefined) {
     this.#generator = generator;
+  }
+
+  /** From here on, samples may be made in the memory of a batch of so many. */
+  expect(samples: number): void {
+    this.#slots = new BatchSlots(samples, this.scope);
   }
 
   /** Runs `fn` with this scope as that of its tensors; unlike `Scope.run`, lets it return a promise. */
@@ -73,9 +80,10 @@ export class Makings {
     return box.result as T;
   }
 
-  /** Runs the synchronous part of `fn` with the batch's generator, if it has one. */
+  /** Runs the synchronous part of `fn` with the batch's memory, and with its generator if it has one. */
   draw<T>(fn: () => T): T {
-    return this.#generator === undefined ? fn() : withDefaultGenerator(this.#generator, fn);
+    const drawn = () => (this.#generator === undefined ? fn() : withDefaultGenerator(this.#generator, fn));
+    return this.#slots === undefined ? drawn() : this.#slots.run(drawn);
   }
 }
 
@@ -89,6 +97,7 @@ export async function gatherSamples<T>(
   samples: T[],
 ): Promise<boolean> {
   const { signal, skip } = options;
+  makings.expect(indices.length);
   for (const [i, index] of indices.entries()) {
     try {
       const loaded = await untilAborted(loading(i), signal);

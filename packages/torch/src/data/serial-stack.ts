@@ -10,6 +10,7 @@ import { handleOf } from '../core/dispatch.ts';
 import { stack } from '../core/generated/functions.ts';
 import { Tensor } from '../core/tensor.ts';
 import { native } from '../native.ts';
+import { wholeBatch } from './batch-slots.ts';
 
 /** libtorch's grain size: smaller tensors stay in one thread anyway. */
 const GRAIN = 32768;
@@ -18,6 +19,8 @@ const LARGE = 2 ** 23;
 
 /** Like `stack`, for tensors of one shape. */
 export function serialStack(tensors: readonly Tensor[]): Tensor {
+  const whole = wholeBatch(tensors);
+  if (whole !== undefined) return whole;
   const [first] = tensors;
   if (first === undefined || !suits(first, tensors)) return stack(tensors);
   return new Tensor(native.stackLarge(tensors.map(handleOf)), 'stack');

@@ -258,6 +258,12 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     return () => before.delete(hook);
   }
 
+  /** Whether a call does more than `forward`. */
+  get hasForwardHooks(): boolean {
+    const found = hooks.get(this);
+    return found !== undefined && found.before.size + found.after.size > 0;
+  }
+
   /** Adds a hook that runs after forward; the returned function removes it. */
   registerForwardHook(hook: ForwardHook): () => void {
     const { after } = hooksOf(this);

@@ -5,6 +5,7 @@
 
 import { handleOf } from '../core/dispatch.ts';
 import { Tensor } from '../core/tensor.ts';
+import { batchSlot } from '../data/batch-slots.ts';
 import { ArgumentError } from '../errors.ts';
 import { type DecodedBytes, native, type ResizeTable } from '../native.ts';
 
@@ -49,15 +50,88 @@ export const decodesJpeg: boolean = native.decodesJpeg;
  * Decodes a plain JPEG of one or three components, with the library that Pillow uses, in this thread.
  *
  * @param rgb three channels also for a grey image
+ * @param options.tolerant overlook oddities that do not keep the image from being shown. Default false
  * @returns undefined for anything else, damaged files included: another decoder says what is wrong
  */
-export function decodeJpeg(bytes: Uint8Array, rgb: boolean): DecodedBytes | undefined {
-  return native.decodeJpeg(bytes, rgb);
+export function decodeJpeg(
+  bytes: Uint8Array,
+  rgb: boolean,
+  options: { tolerant?: boolean } = {},
+): DecodedBytes | undefined {
+  return native.decodeJpeg(bytes, rgb, options.tolerant ?? false);
 }
 
 /** Like {@link decodeJpeg}, in a thread of Node's pool. The bytes must stay as they are meanwhile. */
 export function decodeJpegInBackground(bytes: Uint8Array, rgb: boolean): Promise<DecodedBytes | undefined> {
   return native.decodeJpegInBackground(bytes, rgb);
+}
+
+/**
+ * Height and width of a plain JPEG that {@link jpegToFloats} takes: one that is complete and stored row after row.
+ *
+ * @returns undefined for anything else
+ */
+export function inspectJpeg(bytes: Uint8Array): [height: number, width: number] | undefined {
+  return native.inspectJpeg(bytes);
+}
+
+/** The filters that {@link photoToFloats} knows. */
+export type PhotoFilter = 'bilinear' | 'bicubic' | 'box';
+
+const PHOTO_FILTERS: readonly PhotoFilter[] = ['bilinear', 'bicubic', 'box'];
+
+/** A rectangle of an image. */
+type Part = readonly [top: number, left: number, height: number, width: number];
+
+/** What {@link photoToFloats} shall make of an image: `region` of it is resized to `size`, and `window` of that is wanted. */
+export interface PhotoPlan {
+  readonly region: Part;
+  readonly size: readonly [height: number, width: number];
+  readonly window: Part;
+  readonly filter: PhotoFilter;
+  /** Left to right, after the rest. */
+  readonly mirrored: boolean;
+}
+
+/**
+ * A uint8 image [channels, height, width] made ready for a network in one pass: what {@link resizeBytes}, {@link mirrorBytes} and
+ * {@link bytesToFloats} give one after the other. Where a loader is gathering a batch, the result lies in the batch's memory.
+ *
+ * @param table 256 values a channel: what becomes of each byte
+ * @returns float32 [channels, height, width] of the window's size
+ */
+export function photoToFloats(image: Tensor, plan: PhotoPlan, table: Float32Array): Tensor {
+  const target = batchSlot([image.size(0), plan.window[2], plan.window[3]]);
+  native.photoToFloats(handleOf(image), encodePlan(plan), table, handleOf(target));
+  return target;
+}
+
+/**
+ * The same for the bytes of a JPEG that {@link inspectJpeg} has accepted, as RGB. Of it, only what the plan asks for is decoded.
+ *
+ * @throws {TorchError} with libjpeg's words, for a damaged file
+ */
+export function jpegToFloats(
+  bytes: Uint8Array,
+  size: readonly [height: number, width: number],
+  plan: PhotoPlan,
+  table: Float32Array,
+): Tensor {
+  const target = batchSlot([3, plan.window[2], plan.window[3]]);
+  native.jpegToFloats(bytes, size, encodePlan(plan), table, handleOf(target));
+  return target;
+}
+
+const encoded = new Int32Array(12);
+
+/** In the order of the addon's struct. */
+function encodePlan({ region, size, window, filter, mirrored }: PhotoPlan): Int32Array {
+  encoded.set(region, 0);
+  encoded.set(size, 4);
+  encoded.set(window, 6);
+  encoded[10] = PHOTO_FILTERS.indexOf(filter);
+  encoded[11] = mirrored ? 1 : 0;
+  return encoded;
 }
 
 /**

@@ -2,8 +2,9 @@
 
 import { join } from 'node:path';
 import { ArgumentError, data, type Tensor } from '@edgeai/torch';
-import { loadImage } from '../io/decode.ts';
+import { loadPhoto } from '../io/decode.ts';
 import { type DecodedImage, imageToTensor } from '../io/decoded-image.ts';
+import { applyToImage } from '../transforms/photo-draft.ts';
 import { DatasetError } from './errors.ts';
 import { expandHome, filesBelow, isFolder, subfolders } from './listing.ts';
 import { FileDataset, type VisionDatasetOptions } from './vision-dataset.ts';
@@ -105,7 +106,7 @@ export class ImageFolder<T = Tensor, Y = number> extends DatasetFolder<DecodedIm
   /** @throws {DatasetError} for a missing folder, one without class folders, and classes without images */
   constructor(root: string, options: ImageFolderOptions<T, Y> = {}) {
     const { transform, targetTransform, transforms, isValidFile } = options;
-    super(root, options.loader ?? ((path: string) => loadImage(path, 'RGB')), {
+    super(root, options.loader ?? ((path: string) => loadPhoto(path)), {
       transform: transforms !== undefined && transform === undefined ? undefined : imageTransform(transform),
       targetTransform,
       transforms: transforms && ((image: DecodedImage, target: number) => transforms(imageToTensor(image), target)),
@@ -118,7 +119,7 @@ export class ImageFolder<T = Tensor, Y = number> extends DatasetFolder<DecodedIm
 export function imageTransform<T>(transform: ((image: Tensor) => T) | undefined): (image: DecodedImage) => T {
   return transform === undefined
     ? (image) => imageToTensor(image) as unknown as T
-    : (image) => transform(imageToTensor(image));
+    : (image) => applyToImage(transform, image);
 }
 
 /** @internal */

@@ -9,6 +9,7 @@ import {
   decodeJpegInBackground,
   decodesJpeg,
   fromTypedArray,
+  inspectJpeg,
   scope,
   type Tensor,
 } from '@edgeai/torch';
@@ -17,6 +18,7 @@ import { decodeBmp, isBmp } from './bmp.ts';
 import { checkMode, type DecodedImage, type ImageReadMode, imageToTensor, toMode } from './decoded-image.ts';
 import { ImageReadError } from './errors.ts';
 import { jpegHeader } from './jpeg-header.ts';
+import { JpegImage } from './jpeg-image.ts';
 import { decodePngSamples, pngHeader } from './png.ts';
 import { decodePnm, isPnm } from './pnm.ts';
 import { loadSharp } from './sharp.ts';
@@ -110,6 +112,23 @@ async function loadBytes(path: string): Promise<Uint8Array> {
   }
   if (bytes.length === 0) throw ImageReadError.unreadable(path, EMPTY);
   return bytes;
+}
+
+/**
+ * Like {@link loadImage} with mode 'RGB'. In a worker thread, a plain JPEG is not decoded before its pixels are asked for: a
+ * transform may need only some of them.
+ */
+export async function loadPhoto(path: string): Promise<DecodedImage> {
+  if (isMainThread) return loadImage(path, 'RGB');
+  const bytes = await loadBytes(path);
+  return photoOf(bytes, path) ?? decodePixels(bytes, 'RGB', {}, path);
+}
+
+/** The bytes of a JPEG as an image that is decoded later; undefined where that cannot be, and for other formats. */
+export function photoOf(bytes: Uint8Array, path?: string): JpegImage | undefined {
+  if (!decodesJpeg || bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined;
+  const size = inspectJpeg(bytes);
+  return size && new JpegImage(bytes, size, path);
 }
 
 const EMPTY = 'it is empty (0 bytes)';

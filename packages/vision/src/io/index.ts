@@ -7,6 +7,7 @@ export {
   decodePixels,
   type FramesReadMode,
   loadImage,
+  loadPhoto,
   readFrames,
   readImage,
   readPngSamples,

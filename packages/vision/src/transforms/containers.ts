@@ -1,6 +1,8 @@
 /** @file Transforms made of transforms. */
 
 import { ArgumentError, data, nn, randperm, scope, type Tensor, tensor } from '@edgeai/torch';
+import type { DecodedImage } from '../io/decoded-image.ts';
+import { fromImage, PhotoDraft } from './photo-draft.ts';
 import { drawUnit } from './random.ts';
 
 /** Anything that makes an image of an image: a transform of this package, a network, a function. */
@@ -25,9 +27,25 @@ export class Compose<Out = Tensor> extends nn.Module<[Tensor], Out> {
   }
 
   forward(image: Tensor): Out {
-    let current: unknown = image;
-    for (const transform of this.transforms) current = scope(() => (transform as (value: unknown) => unknown)(current));
-    return current as Out;
+    return this.#run(image);
+  }
+
+  /** @internal */
+  [fromImage](image: DecodedImage): Out {
+    return this.#run(image);
+  }
+
+  /** Step by step, but what the first ones want is collected and done at once. */
+  #run(source: Tensor | DecodedImage): Out {
+    let draft = PhotoDraft.of(source);
+    let current: unknown = source;
+    for (const transform of this.transforms) {
+      if (draft?.take(transform) === true) continue;
+      current = draft?.finish() ?? current;
+      draft = undefined;
+      current = scope(() => (transform as (value: unknown) => unknown)(current));
+    }
+    return (draft?.finish() ?? current) as Out;
   }
 
   override toString(): string {

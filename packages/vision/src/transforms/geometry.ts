@@ -3,8 +3,9 @@
 import { data, nn, type Tensor } from '@edgeai/torch';
 import { fiveCrop, tenCrop } from './functional/crops.ts';
 import { centerCrop, type PadOptions, pad } from './functional/geometry.ts';
-import { type ResizeOptions, resize } from './functional/resize.ts';
-import { type Padding, pairOf, type Size, sidesOf } from './size.ts';
+import { type ResizeOptions, resize, resizesBytes } from './functional/resize.ts';
+import { contribute, type PhotoDraft } from './photo-draft.ts';
+import { centreOf, type Padding, pairOf, resizedSize, type Size, sidesOf } from './size.ts';
 
 /**
  * Resizes: to [height, width], or so that the shorter side gets the given length. uint8 images are resized with Pillow's
@@ -20,6 +21,15 @@ export class Resize extends nn.Module<[Tensor], Tensor> {
     pairOf(size);
     this.size = size;
     this.options = options;
+  }
+
+  /** @internal */
+  [contribute](draft: PhotoDraft): boolean {
+    const { interpolation = 'bilinear', maxSize } = this.options;
+    if (!draft.isWhole || !resizesBytes(this.options)) return false;
+    const size = resizedSize(draft.height, draft.width, this.size, maxSize);
+    draft.resize([0, 0, draft.height, draft.width], size, interpolation);
+    return true;
   }
 
   forward(image: Tensor): Tensor {
@@ -39,6 +49,12 @@ export class CenterCrop extends nn.Module<[Tensor], Tensor> {
   constructor(size: Size) {
     super();
     this.size = pairOf(size);
+  }
+
+  /** @internal */
+  [contribute](draft: PhotoDraft): boolean {
+    const [height, width] = this.size;
+    return draft.crop(...centreOf(draft, height, width), height, width);
   }
 
   forward(image: Tensor): Tensor {

@@ -38,6 +38,7 @@ export type { AffineOptions, RotateOptions, WarpOptions } from './functional/war
 export type { Point } from './functional/warp-matrix.ts';
 export { CenterCrop, FiveCrop, Pad, Resize, TenCrop, type TenCropOptions } from './geometry.ts';
 export { type MixedBatch, type MixOptions, RandomCutmix, RandomMixup } from './mix.ts';
+export { applyToImage } from './photo-draft.ts';
 export { type Interpolation, InterpolationMode } from './pillow-filters.ts';
 export { IMAGENET_MEAN, IMAGENET_STD, ImageClassification, type ImageClassificationOptions } from './presets.ts';
 export {
@@ -83,6 +84,7 @@ export {
   PILToTensor,
   RandomErasing,
   type RandomErasingOptions,
+  RGB,
   ToPILImage,
   ToTensor,
 } from './values.ts';

@@ -56,8 +56,8 @@ function table(mean: number | undefined, std: number | undefined): Float32Array 
 
 const tables = new Map<string, Float32Array>();
 
-/** One table a channel, one behind the other. */
-function tablesFor(channels: number, mean?: readonly number[], std?: readonly number[]): Float32Array {
+/** What bytes become as floats: one table a channel, one behind the other. */
+export function floatTable(channels: number, mean?: readonly number[], std?: readonly number[]): Float32Array {
   const key = `${channels} ${mean} ${std}`;
   let found = tables.get(key);
   if (found === undefined) {
@@ -75,7 +75,7 @@ function tablesFor(channels: number, mean?: readonly number[], std?: readonly nu
  * are those of libtorch's division and subtraction, bit for bit.
  */
 export function pixelsToFloats(image: Tensor, mean?: readonly number[], std?: readonly number[]): Tensor {
-  return bytesToFloats(image, tablesFor(image.size(0), mean, std));
+  return bytesToFloats(image, floatTable(image.size(0), mean, std));
 }
 
 /** True for a single contiguous float32 image that libtorch would split among threads. */

@@ -1,14 +1,14 @@
 /** @file The preprocessing that weights were evaluated with, as one transform. */
 
-import { data, isFloatingPoint, nn, scope, type Tensor } from '@edgeai/torch';
+import { data, isFloatingPoint, nn, type Tensor } from '@edgeai/torch';
+import { type DecodedImage, imageToTensor } from '../io/decoded-image.ts';
 import type { Backend } from './functional/backend.ts';
 import { centerCrop } from './functional/geometry.ts';
-import { resize } from './functional/resize.ts';
+import { resize, resizesBytes } from './functional/resize.ts';
 import { convertImageDtype, normalize } from './functional/values.ts';
+import { contribute, fromImage, PhotoDraft } from './photo-draft.ts';
 import type { Interpolation } from './pillow-filters.ts';
-import { pillowResize } from './pillow-resize.ts';
-import { isLargeByteImage, pixelsToFloats } from './pixels.ts';
-import { getDimensions, pairOf, resizedSize, roundHalfEven, type Size } from './size.ts';
+import { centreOf, pairOf, resizedSize, type Size } from './size.ts';
 
 /** Mean of ImageNet's training images, in 0 … 1. */
 export const IMAGENET_MEAN: readonly number[] = [0.485, 0.456, 0.406];
@@ -59,7 +59,30 @@ export class ImageClassification extends nn.Module<[Tensor], Tensor> {
   }
 
   forward(image: Tensor): Tensor {
-    return this.#forwardPixels(image) ?? this.#forwardTensor(image);
+    const draft = PhotoDraft.of(image);
+    return draft !== undefined && this[contribute](draft) ? draft.finish() : this.#forwardTensor(image);
+  }
+
+  /** @internal All steps at once, for the usual case: bytes, Pillow's arithmetic, a crop that fits. */
+  [contribute](draft: PhotoDraft): boolean {
+    const { channels, height, width } = draft;
+    if (!draft.isWhole || !resizesBytes(this)) return false;
+    const size = resizedSize(height, width, this.resizeSize);
+    const [cropHeight, cropWidth] = this.cropSize;
+    const fits = (values: readonly number[]) => values.length === channels;
+    if (size[0] < cropHeight || size[1] < cropWidth || !fits(this.mean) || !fits(this.std)) return false;
+    // Left to normalize(), which says what is wrong.
+    if (this.std.some((value) => Math.fround(value) === 0)) return false;
+    draft.resize([0, 0, height, width], size, this.interpolation);
+    draft.crop(...centreOf(draft, cropHeight, cropWidth), cropHeight, cropWidth);
+    draft.toFloats();
+    return draft.normalize(this.mean, this.std);
+  }
+
+  /** @internal */
+  [fromImage](image: DecodedImage): Tensor {
+    const draft = PhotoDraft.of(image);
+    return draft !== undefined && this[contribute](draft) ? draft.finish() : this.#forwardTensor(imageToTensor(image));
   }
 
   #forwardTensor(image: Tensor): Tensor {
@@ -67,27 +90,6 @@ export class ImageClassification extends nn.Module<[Tensor], Tensor> {
     const cropped = centerCrop(resize(image, this.resizeSize, { interpolation, antialias, backend }), this.cropSize);
     const converted = isFloatingPoint(cropped.dtype) ? cropped : convertImageDtype(cropped, 'float32');
     return normalize(converted, this.mean, this.std);
-  }
-
-  /** All steps on bytes, for the usual case: a large image, Pillow's arithmetic, a crop that fits. */
-  #forwardPixels(image: Tensor): Tensor | undefined {
-    if (!isLargeByteImage(image) || this.antialias === false || this.backend === 'tensor') return undefined;
-    const { channels, height, width } = getDimensions(image);
-    const [h, w] = resizedSize(height, width, this.resizeSize);
-    const [cropHeight, cropWidth] = this.cropSize;
-    if (h < cropHeight || w < cropWidth || this.mean.length !== channels || this.std.length !== channels)
-      return undefined;
-    // Left to normalize(), which says what is wrong.
-    if (this.std.some((value) => Math.fround(value) === 0)) return undefined;
-    const [top, left] = [roundHalfEven((h - cropHeight) / 2), roundHalfEven((w - cropWidth) / 2)];
-    const window = [top, left, cropHeight, cropWidth] as const;
-    return scope(() =>
-      pixelsToFloats(
-        pillowResize(image, [0, 0, height, width], [h, w], this.interpolation, window),
-        this.mean,
-        this.std,
-      ),
-    );
   }
 
   override extraRepr(): string {

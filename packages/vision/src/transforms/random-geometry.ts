@@ -3,7 +3,8 @@
 import { ArgumentError, data, nn, scope, type Tensor, tensor } from '@edgeai/torch';
 import { checkProbability } from './containers.ts';
 import { crop, hflip, type PadOptions, pad, vflip } from './functional/geometry.ts';
-import { type ResizeOptions, resizedCrop } from './functional/resize.ts';
+import { type ResizeOptions, resizedCrop, resizesBytes } from './functional/resize.ts';
+import { contribute, type PhotoDraft } from './photo-draft.ts';
 import { drawChance, drawInteger, drawUniform } from './random.ts';
 import { getDimensions, type Padding, pairOf, roundHalfEven, type Size, sidesOf } from './size.ts';
 
@@ -92,6 +93,14 @@ export class RandomResizedCrop extends nn.Module<[Tensor], Tensor> {
     return drawRegion([height, width], scale, ratio);
   }
 
+  /** @internal */
+  [contribute](draft: PhotoDraft): boolean {
+    const { interpolation = 'bilinear' } = this.options;
+    if (!draft.isWhole || !resizesBytes(this.options)) return false;
+    draft.resize(drawRegion([draft.height, draft.width], this.scale, this.ratio), this.size, interpolation);
+    return true;
+  }
+
   forward(image: Tensor): Tensor {
     return resizedCrop(image, ...RandomResizedCrop.getParams(image, this.scale, this.ratio), this.size, this.options);
   }
@@ -109,6 +118,12 @@ export class RandomHorizontalFlip extends nn.Module<[Tensor], Tensor> {
   constructor(p = 0.5) {
     super();
     this.p = checkProbability(p);
+  }
+
+  /** @internal */
+  [contribute](draft: PhotoDraft): boolean {
+    if (drawChance(this.p)) draft.mirror();
+    return true;
   }
 
   forward(image: Tensor): Tensor {

@@ -92,6 +92,15 @@ export function resizedSize(
   return width <= height ? [newLong, newShort] : [newShort, newLong];
 }
 
+/** Where the middle part of an image begins. */
+export function centreOf(
+  image: { readonly height: number; readonly width: number },
+  height: number,
+  width: number,
+): [top: number, left: number] {
+  return [roundHalfEven((image.height - height) / 2), roundHalfEven((image.width - width) / 2)];
+}
+
 /** Python's `round`: halves go to the even neighbour. */
 export function roundHalfEven(value: number): number {
   const rounded = Math.round(value);

@@ -15,6 +15,7 @@ import {
   toPilImage,
   toTensor,
 } from './functional/values.ts';
+import { contribute, type PhotoDraft } from './photo-draft.ts';
 import { drawChance, drawInteger } from './random.ts';
 import { AreaDraws, checkRange, type Range } from './random-geometry.ts';
 import { getDimensions, roundHalfEven } from './size.ts';
@@ -22,6 +23,12 @@ import { getDimensions, roundHalfEven } from './size.ts';
 /** uint8 image to float32 in 0 … 1. */
 @data.portable(import.meta.url)
 export class ToTensor extends nn.Module<[Tensor], Tensor> {
+  /** @internal */
+  [contribute](draft: PhotoDraft): boolean {
+    draft.toFloats();
+    return true;
+  }
+
   forward(image: Tensor): Tensor {
     return toTensor(image);
   }
@@ -60,6 +67,13 @@ export class ConvertImageDtype extends nn.Module<[Tensor], Tensor> {
     this.dtype = dtype;
   }
 
+  /** @internal */
+  [contribute](draft: PhotoDraft): boolean {
+    if (this.dtype !== 'float32') return false;
+    draft.toFloats();
+    return true;
+  }
+
   forward(image: Tensor): Tensor {
     return convertImageDtype(image, this.dtype);
   }
@@ -81,6 +95,11 @@ export class Normalize extends nn.Module<[Tensor], Tensor> {
     this.mean = mean;
     this.std = std;
     this.options = options;
+  }
+
+  /** @internal */
+  [contribute](draft: PhotoDraft): boolean {
+    return draft.normalize(this.mean, this.std);
   }
 
   forward(image: Tensor): Tensor {
@@ -128,6 +147,25 @@ export class LinearTransformation extends nn.Module<[Tensor], Tensor> {
       .sub(this.meanVector)
       .mm(this.transformationMatrix)
       .view([...shape]);
+  }
+}
+
+/** Three channels: grey images show the same in all of them, transparency is dropped. */
+@data.portable(import.meta.url)
+export class RGB extends nn.Module<[Tensor], Tensor> {
+  /** @internal */
+  [contribute](draft: PhotoDraft): boolean {
+    return draft.channels === 3;
+  }
+
+  forward(image: Tensor): Tensor {
+    const { channels } = getDimensions(image);
+    if (channels === 3) return image;
+    if (channels > 3) return image.narrow(-3, 0, 3);
+    return image
+      .narrow(-3, 0, 1)
+      .expand([...image.shape.slice(0, -3), 3, ...image.shape.slice(-2)])
+      .contiguous();
   }
 }
 

@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { data, manualSeed, ones, randint, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
-import { datasets, io } from '@edgeai/vision';
+import { datasets, io, transforms } from '@edgeai/vision';
 
 import { classMapping } from './class-names.ts';
 import { type DataConfig, openEvaluationData, openTrainingData } from './data.ts';
 import { ConfusionMeter } from './meter.ts';
 import { trainCollate } from './mix.ts';
-import { type AugmentationConfig, evaluationTransform, toThreeChannels, trainTransform } from './transforms.ts';
+import { type AugmentationConfig, evaluationTransform, trainTransform } from './transforms.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'edgeai-data-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -219,8 +219,8 @@ test('evaluation images: grey ones in three channels, transparency left out', ()
       std: [1, 1, 1],
     } as const;
     assert.deepEqual(evaluationTransform(preprocessing)(zeros([1, 16, 20], { dtype: 'uint8' })).shape, [3, 6, 6]);
-    assert.deepEqual(toThreeChannels(zeros([4, 2, 2])).shape, [3, 2, 2]);
-    assert.deepEqual(toThreeChannels(zeros([2, 2, 2])).shape, [3, 2, 2]);
+    assert.deepEqual(new transforms.RGB()(zeros([4, 2, 2])).shape, [3, 2, 2]);
+    assert.deepEqual(new transforms.RGB()(zeros([2, 2, 2])).shape, [3, 2, 2]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** @file A data set of image files with their classes, read ahead of their use. */
 
 import { data, scope, type Tensor } from '@edgeai/torch';
-import { io, type transforms } from '@edgeai/vision';
+import { io, transforms } from '@edgeai/vision';
 
 import type { ClassificationSample } from './mix.ts';
 
@@ -33,11 +33,11 @@ export class ImageList implements data.Dataset<ClassificationSample> {
   }
 
   load(index: number): Promise<io.DecodedImage> {
-    return io.loadImage(this.#file(index).path, 'RGB');
+    return io.loadPhoto(this.#file(index).path);
   }
 
   finish(loaded: unknown, index: number): ClassificationSample {
-    const image = scope((): Tensor => this.#transform(io.imageToTensor(loaded as io.DecodedImage)));
+    const image = scope((): Tensor => transforms.applyToImage(this.#transform, loaded as io.DecodedImage));
     return [image, this.#file(index).label];
   }
 

@@ -1,6 +1,5 @@
 /** @file What happens to images on their way to a classifier, in training and in evaluation, as the options of a recipe say. */
 
-import type { Tensor } from '@edgeai/torch';
 import { transforms } from '@edgeai/vision';
 
 import type { ClassificationConfig } from '../../recipes/classification-options.ts';
@@ -44,7 +43,7 @@ export function preprocessingOf(
 export function trainTransform(config: AugmentationConfig): transforms.Transform {
   const { trainCrop, trainCropSize: size, trainCropPadding: padding, interpolation, backend, randomErase } = config;
   return new transforms.Compose([
-    toThreeChannels,
+    new transforms.RGB(),
     trainCrop === 'padded'
       ? new transforms.RandomCrop(size, { padding, padIfNeeded: true })
       : new transforms.RandomResizedCrop(size, { interpolation, backend }),
@@ -74,12 +73,5 @@ function automaticAugmentation(config: AugmentationConfig): transforms.Transform
 
 /** Resized, the middle cropped, normalised. */
 export function evaluationTransform(preprocessing: Preprocessing): transforms.Transform {
-  return new transforms.Compose([toThreeChannels, new transforms.ImageClassification(preprocessing)]);
-}
-
-/** Grey images show the same in all three channels; what has more than three loses the rest (transparency). */
-export function toThreeChannels(image: Tensor): Tensor {
-  const channels = image.size(0);
-  if (channels === 3) return image;
-  return channels > 3 ? image.narrow(0, 0, 3) : image.narrow(0, 0, 1).expand([3, -1, -1]).contiguous();
+  return new transforms.Compose([new transforms.RGB(), new transforms.ImageClassification(preprocessing)]);
 }

@@ -81,6 +81,11 @@ function resizeImages(image: Tensor, size: readonly [number, number], interpolat
   });
 }
 
+/** @internal Whether uint8 images on the CPU are resized with Pillow's arithmetic, and the options are valid. */
+export function resizesBytes({ backend, antialias, interpolation = 'bilinear' }: ResizeOptions): boolean {
+  return (backend === undefined || backend === 'pil') && antialias !== false && interpolations.includes(interpolation);
+}
+
 function chooseResizer(image: Tensor, { backend, antialias }: ResizeOptions): Backend {
   if (backend === undefined && antialias === false) return 'tensor';
   const chosen = chooseBackend(image, backend);

@@ -1,0 +1,263 @@
+// The way of a photo to the input of a network in one pass: a part of it, resized in Pillow's arithmetic, perhaps mirrored,
+// normalised, written where it belongs in the batch. Gives what the steps one by one give (image.cc), without their images.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "convert.h"
+#include "env.h"
+#include "jpeg.h"
+#include "resize.h"
+
+namespace edgeai {
+namespace {
+
+// A filter of Pillow's: its reach to either side in source pixels, and its height at a distance.
+enum Filter : int32_t { kBilinear = 0, kBicubic = 1, kBox = 2 };
+constexpr double kSupport[] = {1.0, 2.0, 0.5};
+
+// The expressions are those of the TypeScript twin (pillow-filters.ts), term by term: both must round alike.
+double height_at(int32_t filter, double x) {
+  switch (filter) {
+    case kBilinear:
+      return std::max(0.0, 1 - std::abs(x));
+    case kBicubic: {
+      constexpr double a = -0.5;
+      const double d = std::abs(x);
+      if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+      return d < 2 ? (((d - 5) * d + 8) * d - 4) * a : 0;
+    }
+    default:
+      return x > -0.5 && x <= 0.5 ? 1 : 0;
+  }
+}
+
+// The table of one axis for `count` targets from `from` on, and the stretch of source pixels that they need. Starts count from
+// the beginning of that stretch.
+struct Table {
+  std::vector<int32_t> starts;
+  std::vector<int32_t> counts;
+  std::vector<int32_t> weights;
+  std::vector<double> row;
+  int64_t stride = 0;
+  int64_t first = 0;
+  int64_t reach = 0;
+  bool given = false;
+
+  Axis axis() const { return {starts.data(), counts.data(), weights.data(), stride, given}; }
+
+  void fill(int64_t in_size, int64_t out_size, int32_t filter, int64_t from, int64_t count) {
+    given = in_size != out_size;
+    if (!given) {
+      first = from;
+      reach = count;
+      return;
+    }
+    const double scale = static_cast<double>(in_size) / static_cast<double>(out_size);
+    const double filter_scale = std::max(scale, 1.0);
+    const double inverse = 1 / filter_scale;
+    const double radius = kSupport[filter] * filter_scale;
+    stride = static_cast<int64_t>(std::ceil(radius)) * 2 + 1;
+    starts.resize(count);
+    counts.resize(count);
+    weights.resize(count * stride);
+    row.resize(stride);
+    for (int64_t i = 0; i < count; ++i) {
+      const double centre = (static_cast<double>(from + i) + 0.5) * scale;
+      const int64_t start = std::max<int64_t>(0, static_cast<int64_t>(centre - radius + 0.5));
+      const int64_t taps = std::min(in_size, static_cast<int64_t>(centre + radius + 0.5)) - start;
+      double sum = 0;
+      for (int64_t k = 0; k < taps; ++k) {
+        row[k] = height_at(filter, (static_cast<double>(k + start) - centre + 0.5) * inverse);
+        sum += row[k];
+      }
+      starts[i] = static_cast<int32_t>(start);
+      counts[i] = static_cast<int32_t>(taps);
+      for (int64_t k = 0; k < taps; ++k) {
+        const double weight = sum == 0 ? row[k] : row[k] / sum;
+        weights[i * stride + k] = static_cast<int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kPrecision));
+      }
+    }
+    first = starts[0];
+    reach = starts[count - 1] + counts[count - 1] - first;
+    for (int32_t& start : starts) start -= static_cast<int32_t>(first);
+  }
+};
+
+// What to do: `region` of the image is resized to `size`, and `window` of that is wanted.
+struct Plan {
+  int32_t region[4];
+  int32_t size[2];
+  int32_t window[4];
+  int32_t filter;
+  int32_t mirrored;
+};
+
+// Memory that a thread uses for photo after photo.
+struct Workplace {
+  Table horizontal;
+  Table vertical;
+  std::vector<uint8_t> decoded;
+  std::vector<uint8_t> rows;
+  std::vector<int32_t> sums;
+};
+
+Workplace& workplace() {
+  thread_local Workplace place;
+  return place;
+}
+
+Plan plan_from_js(Napi::Env env, Napi::Value value) {
+  Plan plan;
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().ByteLength() != sizeof(Plan)) throw std::runtime_error("internal: a plan of another length");
+  std::memcpy(&plan, value.As<Napi::Int32Array>().Data(), sizeof(Plan));
+  const auto inside = [](const int32_t* part, int32_t height, int32_t width) {
+    return part[0] >= 0 && part[1] >= 0 && part[2] > 0 && part[3] > 0 && part[0] <= height - part[2] && part[1] <= width - part[3];
+  };
+  if (!inside(plan.window, plan.size[0], plan.size[1]) || plan.filter < 0 || plan.filter > kBox || plan.region[2] < 1 || plan.region[3] < 1)
+    throw std::runtime_error("internal: a plan that does not fit together");
+  return plan;
+}
+
+// Throws for a region that lies outside the image.
+void check_region(const Plan& plan, int64_t height, int64_t width) {
+  const auto& r = plan.region;
+  if (r[0] < 0 || r[1] < 0 || r[0] > height - r[2] || r[1] > width - r[3]) throw std::runtime_error("internal: the region lies outside the image");
+}
+
+void fill_tables(const Plan& plan, Workplace& place) {
+  place.horizontal.fill(plan.region[3], plan.size[1], plan.filter, plan.window[1], plan.window[3]);
+  place.vertical.fill(plan.region[2], plan.size[0], plan.filter, plan.window[0], plan.window[2]);
+}
+
+// One row down: sums of the rows of `axis`, as bytes.
+EDGEAI_VECTORISED void resize_row_down(const uint8_t* source, int64_t row_bytes, const int32_t* weights, int32_t taps, int32_t* sums,
+                                       uint8_t* target, int64_t length) {
+  const auto first = static_cast<uint32_t>(weights[0]);
+  for (int64_t x = 0; x < length; ++x) sums[x] = static_cast<int32_t>(kHalf + source[x] * first);
+  for (int32_t k = 1; k < taps; ++k) {
+    const uint8_t* row = source + k * row_bytes;
+    const int32_t weight = weights[k];
+    for (int64_t x = 0; x < length; ++x) sums[x] = add_product(sums[x], row[x], weight);
+  }
+  for (int64_t x = 0; x < length; ++x) target[x] = to_byte(sums[x]);
+}
+
+// A row of interleaved bytes as a row in each channel's plane.
+void scatter_row(const uint8_t* from, int64_t width, int64_t channels, bool mirrored, const float* table, float* to, int64_t area) {
+  const int64_t step = mirrored ? -channels : channels;
+  if (mirrored) from += (width - 1) * channels;
+  if (channels == 3) {
+    float* red = to;
+    float* green = to + area;
+    float* blue = to + 2 * area;
+    for (int64_t x = 0; x < width; ++x, from += step) {
+      red[x] = table[from[0]];
+      green[x] = table[256 + from[1]];
+      blue[x] = table[512 + from[2]];
+    }
+    return;
+  }
+  for (int64_t c = 0; c < channels; ++c) {
+    const uint8_t* byte = from + c;
+    for (int64_t x = 0; x < width; ++x, byte += step) to[c * area + x] = table[c * 256 + *byte];
+  }
+}
+
+// `source` is the first pixel that the tables ask for.
+void run(const Plan& plan, Workplace& place, const uint8_t* source, int64_t row_bytes, const uint8_t* end, int64_t channels,
+         const float* table, float* target) {
+  const int64_t height = plan.window[2];
+  const int64_t width = plan.window[3];
+  const int64_t length = width * channels;
+  if (place.horizontal.given) {
+    const int64_t rows = place.vertical.reach;
+    place.rows.resize(rows * length);
+    const Axis axis = place.horizontal.axis();
+    if (channels == 3) {
+      resize_rows_3(source, row_bytes, end, place.rows.data(), rows, width, axis);
+    } else {
+      resize_rows_any(source, row_bytes, place.rows.data(), rows, width, channels, axis);
+    }
+    source = place.rows.data();
+    row_bytes = length;
+  }
+  const Table& vertical = place.vertical;
+  if (vertical.given) place.sums.resize(length + (length + 3) / 4);
+  auto* bytes = vertical.given ? reinterpret_cast<uint8_t*>(place.sums.data() + length) : nullptr;
+  for (int64_t y = 0; y < height; ++y) {
+    const uint8_t* row = source + y * row_bytes;
+    if (vertical.given) {
+      resize_row_down(source + vertical.starts[y] * row_bytes, row_bytes, vertical.weights.data() + y * vertical.stride, vertical.counts[y],
+                      place.sums.data(), bytes, length);
+      row = bytes;
+    }
+    scatter_row(row, width, channels, plan.mirrored != 0, table, target + y * width, height * width);
+  }
+}
+
+float* target_of(const at::Tensor& tensor, const Plan& plan, int64_t channels) {
+  if (!tensor.device().is_cpu() || tensor.scalar_type() != at::kFloat || !tensor.is_contiguous() ||
+      tensor.numel() != channels * plan.window[2] * plan.window[3])
+    throw std::runtime_error("internal: a target of another size: " + describe(tensor));
+  return tensor.data_ptr<float>();
+}
+
+const float* table_of(Napi::Value value, int64_t channels) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().ByteLength() < channels * 256 * sizeof(float))
+    throw std::runtime_error("internal: a table without a row a channel");
+  return value.As<Napi::Float32Array>().Data();
+}
+
+// photoToFloats(image, plan, table, target): from a uint8 image [channels, height, width] into float32 of the window's size.
+Napi::Value photo_to_floats(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  EnvData& data = data_of(env);
+  const Plan plan = plan_from_js(env, info[1]);
+  const at::Tensor& given = data.tensor(env, info[0], "image");
+  if (given.dim() != 3 || given.scalar_type() != at::kByte || !given.device().is_cpu())
+    throw std::runtime_error("expected a uint8 image [channels, height, width] on the CPU but received " + describe(given));
+  const at::Tensor image = given.detach().permute({1, 2, 0}).contiguous();
+  const int64_t channels = image.size(2);
+  check_region(plan, image.size(0), image.size(1));
+  Workplace& place = workplace();
+  fill_tables(plan, place);
+  const int64_t row_bytes = image.size(1) * channels;
+  const uint8_t* pixels = image.data_ptr<uint8_t>();
+  const uint8_t* first = pixels + (plan.region[0] + place.vertical.first) * row_bytes + (plan.region[1] + place.horizontal.first) * channels;
+  run(plan, place, first, row_bytes, pixels + image.numel(), channels, table_of(info[2], channels),
+      target_of(data.tensor(env, info[3], "target"), plan, channels));
+  return env.Undefined();
+}
+
+// jpegToFloats(bytes, [height, width], plan, table, target): the same from the bytes of a JPEG, of which only what the plan needs
+// is decoded.
+Napi::Value jpeg_to_floats(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!info[0].IsTypedArray()) throw std::runtime_error("internal: no bytes");
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  const std::vector<int64_t> size = ints_from_js(env, info[1], "size");
+  const Plan plan = plan_from_js(env, info[2]);
+  if (size.size() != 2) throw std::runtime_error("internal: size");
+  check_region(plan, size[0], size[1]);
+  float* target = target_of(data_of(env).tensor(env, info[4], "target"), plan, 3);
+  const float* table = table_of(info[3], 3);
+  Workplace& place = workplace();
+  fill_tables(plan, place);
+  const JpegPart part = decode_jpeg_part(bytes.Data(), bytes.ByteLength(), plan.region[0] + place.vertical.first,
+                                         plan.region[1] + place.horizontal.first, place.vertical.reach, place.horizontal.reach, place.decoded);
+  run(plan, place, part.first, part.row_bytes, part.end, 3, table, target);
+  return env.Undefined();
+}
+
+}  // namespace
+
+void register_photo(Napi::Object exports) {
+  add_door<photo_to_floats>(exports, "photoToFloats");
+  add_door<jpeg_to_floats>(exports, "jpegToFloats");
+}
+
+}  // namespace edgeai
