@@ -37,3 +37,4 @@ export {
   reverseImageChannels,
   warpColours,
 } from './values.ts';
+export { rgbToYv12, yv12ToRgb } from './yv12.ts';
