@@ -34,6 +34,8 @@ type Network = nn.Module<[Tensor], Tensor | Record<string, Tensor>>;
 const path = new URL('./fixtures/classifiers.json', import.meta.url);
 const { models } = JSON.parse(readFileSync(path, 'utf8')) as { models: Record<string, Recorded> };
 const TOLERANCE = 1e-4;
+/** Batch norms over the few values of a small batch multiply what threads of a BLAS add in another order. */
+const TRAINING_TOLERANCE = 5e-4;
 
 function norm(values: Iterable<number>): number {
   let sum = 0;
@@ -45,7 +47,11 @@ function valuesOf(tensor: Tensor): Float32Array {
   return tensor.detach().contiguous().toTypedArray() as Float32Array;
 }
 
-function compare(result: Tensor | Record<string, Tensor>, expected: Record<string, Summary>): void {
+function compare(
+  result: Tensor | Record<string, Tensor>,
+  expected: Record<string, Summary>,
+  tolerance = TOLERANCE,
+): void {
   const results = result instanceof Tensor ? { '': result } : result;
   assert.deepEqual(Object.keys(results), Object.keys(expected));
   for (const [name, tensor] of Object.entries(results)) {
@@ -53,8 +59,8 @@ function compare(result: Tensor | Record<string, Tensor>, expected: Record<strin
     assert.deepEqual(tensor.shape, shape);
     const values = valuesOf(tensor);
     const error = relativeL2(values.subarray(0, first.length), first);
-    assert.ok(error <= TOLERANCE, `first values ${name}: relative error ${error}`);
-    assert.ok(relativeL2([norm(values)], [l2]) <= TOLERANCE, `norm ${name}: ${norm(values)}, expected ${l2}`);
+    assert.ok(error <= tolerance, `first values ${name}: relative error ${error}`);
+    assert.ok(relativeL2([norm(values)], [l2]) <= tolerance, `norm ${name}: ${norm(values)}, expected ${l2}`);
   }
 }
 
@@ -84,7 +90,7 @@ for (const [name, { initSum, evaluation, training }] of Object.entries(models)) 
     noGrad(() =>
       scope(() => {
         manualSeed(1);
-        compare(model(makeInput(training.input)), training.outputs);
+        compare(model(makeInput(training.input)), training.outputs, TRAINING_TOLERANCE);
         const means = Array.from(model.namedBuffers()).filter(([key]) => key.endsWith('running_mean'));
         const all = norm(means.flatMap(([, mean]) => Array.from(valuesOf(mean))));
         if (training.runningMeans !== undefined) assert.ok(relativeL2([all], [training.runningMeans]) <= TOLERANCE);
