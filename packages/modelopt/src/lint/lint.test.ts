@@ -161,8 +161,8 @@ const EXAMPLES: Example[] = [
   { rule: 'padding', bad: () => new nn.ReflectionPad2d(1), good: () => new nn.ZeroPad2d(1), why: /only zeros/ },
   {
     rule: 'argmaxAxis',
-    bad: () => net((x) => x.argmax(3, { keepdim: true })),
-    good: () => net((x) => x.argmax(1, { keepdim: true })),
+    bad: () => net((x) => x.argmax(3, true)),
+    good: () => net((x) => x.argmax(1, true)),
     why: /needs axis -3/,
   },
   {

@@ -127,7 +127,7 @@ describe('transforms.helper', () => {
         const made = HELPERS[op]?.(args);
         assert.ok(made);
         const values = Array.isArray(made) ? made : ((made as Tensor).toArray() as number[]);
-        const expected = (Array.isArray(out) ? out : (out as { data: number[] }).data) as number[];
+        const expected = (Array.isArray(out) ? out : (out as unknown as { data: number[] }).data) as number[];
         assert.equal(values.length, expected.length);
         for (const [i, value] of values.entries())
           assert.ok(Math.abs(value - (expected[i] ?? Number.NaN)) < 1e-7, `${i}: ${value}, not ${expected[i]}`);

@@ -148,8 +148,8 @@ describe('composition and presets', () => {
     const seen: Tensor[] = [];
     const result = new Compose([
       new Grayscale(3),
-      new Lambda((x) => x.add(1)),
-      (x) => {
+      new Lambda((x: Tensor) => x.add(1)),
+      (x: Tensor) => {
         seen.push(x);
         return x.float();
       },

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
-import { noGrad, scope, type Tensor } from '@edgeai/torch';
+import { type nn, noGrad, scope, type Tensor } from '@edgeai/torch';
 import { getModel, listModels } from '@edgeai/vision';
 import { fillModel, makeInput, relativeL2 } from '@edgeai/vision/testing/fill';
 import './index.ts';
@@ -64,10 +64,10 @@ for (const record of runs) {
   const { name, model, options, gain, fillSum, inputs, outputs } = record;
   const label = `${name} at ${inputs[0]?.join('×')}: outputs`;
   test(label, { skip: full || quick(record) ? false : 'runs with EDGEAI_FULL=1' }, () => {
-    const net = getModel(model, options).eval();
+    const net = getModel<nn.Module<Tensor[], Tensor | Tensor[]>>(model, options).eval();
     assert.equal(fillModel(net, gain, { order: 'sorted' }), fillSum);
     scope(() => {
-      const made = noGrad(() => net(...inputs.map((shape, i) => makeInput(shape, i)))) as Tensor | Tensor[];
+      const made = noGrad(() => net(...inputs.map((shape, i) => makeInput(shape, i))));
       const maps = Array.isArray(made) ? made : [made];
       assert.equal(maps.length, outputs.length);
       for (const [i, map] of maps.entries()) check(map, outputs[i] as RunRecord['outputs'][number]);
