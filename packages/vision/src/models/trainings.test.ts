@@ -33,7 +33,7 @@ const TOLERANCE = 1e-4;
  * Where a value close to zero goes to one or the other side of a ReLU by rounding, PyTorch itself gives other gradients with two
  * threads than with one, and another loss after the first step. Measured differences, rounded up.
  */
-const UNSTABLE: Readonly<Record<string, number>> = { shufflenet_v2_x0_5: 0.01, regnet_x_400mf: 0.06 };
+const UNSTABLE: Readonly<Record<string, number>> = { shufflenet_v2_x0_5: 0.01, regnet_x_400mf: 0.1 };
 
 /** The Euclidean norm of all elements of all tensors. */
 function norm(tensors: Iterable<Tensor | null>): number {
