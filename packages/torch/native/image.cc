@@ -61,6 +61,46 @@ __attribute__((target("sse4.1"))) void resize_rows_3_sse(const uint8_t* source, 
     }
   }
 }
+
+// Four rows at a time, two to a register: they share their weights, and their sums do not wait for each other. Leaves the last row,
+// whose last pixel has no fourth byte, and up to three before it to the function above. Returns how many rows are done.
+__attribute__((target("avx2"))) int64_t resize_rows_3_avx2(const uint8_t* source, int64_t row_bytes, uint8_t* target, int64_t rows,
+                                                           int64_t width, const Axis& axis) {
+  const __m256i half = _mm256_set1_epi32(kHalf);
+  const int64_t length = width * 3;
+  const auto load = [](const uint8_t* pixel) {
+    int32_t bytes;
+    std::memcpy(&bytes, pixel, 4);
+    return bytes;
+  };
+  int64_t y = 0;
+  for (; y + 4 < rows; y += 4, source += 4 * row_bytes, target += 4 * length) {
+    uint8_t* to = target;
+    for (int64_t x = 0; x < width; ++x, to += 3) {
+      const uint8_t* pixel = source + axis.starts[x] * 3;
+      const int32_t* weight = axis.weights + x * axis.stride;
+      __m256i upper = half;
+      __m256i lower = half;
+      for (int32_t k = 0; k < axis.counts[x]; ++k, pixel += 3) {
+        const __m256i w = _mm256_set1_epi32(weight[k]);
+        const __m128i first = _mm_insert_epi32(_mm_cvtsi32_si128(load(pixel)), load(pixel + row_bytes), 1);
+        const __m128i second = _mm_insert_epi32(_mm_cvtsi32_si128(load(pixel + 2 * row_bytes)), load(pixel + 3 * row_bytes), 1);
+        upper = _mm256_add_epi32(upper, _mm256_mullo_epi32(_mm256_cvtepu8_epi32(first), w));
+        lower = _mm256_add_epi32(lower, _mm256_mullo_epi32(_mm256_cvtepu8_epi32(second), w));
+      }
+      // Packing works in halves of a register: rows 0 and 2 in one, 1 and 3 in the other. Saturation does the clamping.
+      const __m256i words = _mm256_packs_epi32(_mm256_srai_epi32(upper, kPrecision), _mm256_srai_epi32(lower, kPrecision));
+      const __m256i packed = _mm256_packus_epi16(words, words);
+      const int64_t even = _mm_cvtsi128_si64(_mm256_castsi256_si128(packed));
+      const int64_t odd = _mm_cvtsi128_si64(_mm256_extracti128_si256(packed, 1));
+      const auto even_low = static_cast<uint64_t>(even);
+      const auto odd_low = static_cast<uint64_t>(odd);
+      const uint64_t four[4] = {even_low, odd_low, even_low >> 32, odd_low >> 32};
+      for (int r = 0; r < 4; ++r) std::memcpy(to + r * length, &four[r], 3);
+    }
+  }
+  return y;
+}
 #endif
 
 }  // namespace
@@ -68,6 +108,12 @@ __attribute__((target("sse4.1"))) void resize_rows_3_sse(const uint8_t* source, 
 void resize_rows_3(const uint8_t* source, int64_t row_bytes, const uint8_t* end, uint8_t* target, int64_t rows, int64_t width,
                    const Axis& axis) {
 #ifdef EDGEAI_X86
+  if (__builtin_cpu_supports("avx2")) {
+    const int64_t done = resize_rows_3_avx2(source, row_bytes, target, rows, width, axis);
+    source += done * row_bytes;
+    target += done * width * 3;
+    rows -= done;
+  }
   if (__builtin_cpu_supports("sse4.1")) return resize_rows_3_sse(source, row_bytes, end, target, rows, width, axis);
 #endif
   resize_rows_3_portable(source, row_bytes, target, rows, width, axis);

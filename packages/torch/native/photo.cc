@@ -253,9 +253,29 @@ Napi::Value jpeg_to_floats(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+c10::optional<at::Generator> generator_of(const EnvData& data) {
+  return data.own_generator.defined() ? c10::make_optional(data.own_generator) : c10::nullopt;
+}
+
+// drawUniform(from, to): torch.empty(1).uniform_(from, to).item(), from this thread's default generator.
+Napi::Value draw_uniform(const Napi::CallbackInfo& info) {
+  at::Tensor drawn = at::empty({1}, at::kFloat);
+  drawn.uniform_(info[0].ToNumber().DoubleValue(), info[1].ToNumber().DoubleValue(), generator_of(data_of(info.Env())));
+  return Napi::Number::New(info.Env(), *drawn.data_ptr<float>());
+}
+
+// drawInteger(low, high): torch.randint(low, high, (1,)).item()
+Napi::Value draw_integer(const Napi::CallbackInfo& info) {
+  at::Tensor drawn = at::empty({1}, at::kLong);
+  drawn.random_(info[0].ToNumber().Int64Value(), info[1].ToNumber().Int64Value(), generator_of(data_of(info.Env())));
+  return Napi::Number::New(info.Env(), static_cast<double>(*drawn.data_ptr<int64_t>()));
+}
+
 }  // namespace
 
 void register_photo(Napi::Object exports) {
+  add_door<draw_uniform>(exports, "drawUniform");
+  add_door<draw_integer>(exports, "drawInteger");
   add_door<photo_to_floats>(exports, "photoToFloats");
   add_door<jpeg_to_floats>(exports, "jpegToFloats");
 }

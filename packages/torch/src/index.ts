@@ -81,6 +81,8 @@ export {
   decodeJpeg,
   decodeJpegInBackground,
   decodesJpeg,
+  drawInteger,
+  drawUniform,
   inspectJpeg,
   jpegToFloats,
   mapFile,

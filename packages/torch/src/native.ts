@@ -180,6 +180,8 @@ export interface NativeAddon {
   decodeJpegInBackground(bytes: Uint8Array, rgb: boolean): Promise<DecodedBytes | undefined>;
   mapFile(path: string): Handle;
   stackLarge(handles: readonly Handle[]): Handle;
+  drawUniform(from: number, to: number): number;
+  drawInteger(low: number, high: number): number;
   newBlock(sizes: readonly number[]): Handle;
   storageUses(tensor: Handle): number;
   inspectJpeg(bytes: Uint8Array): [height: number, width: number] | undefined;

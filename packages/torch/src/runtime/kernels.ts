@@ -134,6 +134,17 @@ function encodePlan({ region, size, window, filter, mirrored }: PhotoPlan): Int3
   return encoded;
 }
 
+/** One float32 from [from, to): `empty([1]).uniform_(from, to).item()`, without the tensors. */
+export function drawUniform(from: number, to: number): number {
+  return native.drawUniform(from, to);
+}
+
+/** One whole number from [low, high): `randint(low, high, [1]).item()`, without the tensors. */
+export function drawInteger(low: number, high: number): number {
+  if (!(high > low)) throw ArgumentError.expected('high', `a number above low, which is ${low},`, high);
+  return native.drawInteger(low, high);
+}
+
 /**
  * A file as a uint8 tensor [bytes] over its memory: nothing is read before it is touched, and all threads and processes share
  * the pages. Writing to the tensor does not change the file. The file may be replaced meanwhile, but must not be cut short.
