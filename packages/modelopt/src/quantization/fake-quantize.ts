@@ -8,7 +8,7 @@
  * Whether it watches and whether it rounds are two switches of its own. `train()` and `eval()` touch neither.
  */
 
-import { type fx, isGradEnabled, nn, noGrad, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
+import { dispose, type fx, isGradEnabled, nn, noGrad, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
 import { QuantizationError } from './errors.ts';
 import { createObserver } from './observers/create.ts';
 import type { Observer, RangeSearch } from './observers/observer.ts';
@@ -186,6 +186,23 @@ export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implemen
     });
   }
 
+  /** Sets the range with the least squared error for `x`, a whole weight, whatever the observer. Turn `observing` off to keep it. */
+  fitRange(x: Tensor): void {
+    noGrad(() =>
+      scope(() => {
+        const context = { layer: this.layer, axis: this.axis, channels: this.scale.numel() };
+        const observer = createObserver({ kind: 'mse' }, context);
+        this.grouped(x.detach(), (values) => {
+          observer(values);
+          this.setRange(observer.range(this.search()));
+          return values;
+        });
+        this.pending = false;
+        dispose([observer.min_val, observer.max_val]);
+      }),
+    );
+  }
+
   /** Brings scale and zero point up to what was observed. */
   refresh(): void {
     if (!this.pending) return;
@@ -264,6 +281,7 @@ export class FakeQuantize extends nn.Module<[Tensor, boolean?], Tensor> implemen
     const { axis } = this;
     return {
       levels: 2 ** scheme.bits,
+      reach: (this.limits.quantMax - this.limits.quantMin) / 2,
       symmetric: scheme.symmetric,
       simulate: (values, candidates) => {
         const nonNegative =

@@ -4,11 +4,15 @@ import { full, maximum, minimum, type Tensor, where } from '@edgeai/torch';
 import type { Range } from '../parameters.ts';
 import { Observer, type RangeSearch } from './observer.ts';
 
-/** Fractions of a channel's range that are tried. */
+/** Fractions of a channel's range that are tried: what cuts values off. */
 const FRACTIONS = Array.from({ length: 60 }, (_, i) => 1 - i / 75);
+/** Up to that many integers on a side, ranges wider than the channel's are tried too. */
+const WIDENED_UP_TO = 127;
 
 /**
- * For each channel the fraction of its range with the least squared error after rounding. Looks at the last tensor only, so it suits
+ * For each channel the fraction of its range with the least squared error after rounding. Symmetric ranges may also be wider than the
+ * channel, so that its largest weight is any of the integers in the upper half: weights that have been on a grid of that many integers
+ * before are found on it again, without error. Looks at the last tensor only, so it suits
  * weights, which are all there at once. The tensor is the caller's and must live until `range` is called.
  */
 export class ChannelErrorObserver extends Observer {
@@ -33,7 +37,7 @@ export class ChannelErrorObserver extends Observer {
     const others = { min: minimum(whole.min, whole.min.mul(0)), max: maximum(whole.max, whole.max.mul(0)) };
     let least = full([this.context.channels], Number.POSITIVE_INFINITY, { device: x.device });
     let best = full([this.context.channels], 1, { device: x.device });
-    for (const fraction of FRACTIONS) {
+    for (const fraction of [...FRACTIONS, ...widened(search)]) {
       const simulated = search.simulate(rows, { min: others.min.mul(fraction), max: others.max.mul(fraction) });
       const error = simulated.sub(rows).square().sum(1);
       const better = error.lt(least);
@@ -42,4 +46,10 @@ export class ChannelErrorObserver extends Observer {
     }
     return { min: others.min.mul(best), max: others.max.mul(best) };
   }
+}
+
+function widened({ symmetric, reach }: RangeSearch): number[] {
+  if (!symmetric || reach > WIDENED_UP_TO) return [];
+  const largest = Array.from({ length: Math.floor(reach / 2) }, (_, i) => Math.ceil(reach) - 1 - i);
+  return largest.filter((integer) => integer > 0).map((integer) => reach / integer);
 }

@@ -66,6 +66,8 @@ export abstract class Observer extends nn.Module<[Tensor], void> {
 export interface RangeSearch {
   /** Number of integers. */
   readonly levels: number;
+  /** Integers on either side of the middle: 127 for int8 without −128. */
+  readonly reach: number;
   readonly symmetric: boolean;
   /**
    * Values after rounding under each candidate range.

@@ -68,6 +68,21 @@ test('the squared-error search has the least error of all observers', () => {
   });
 });
 
+test('weights that were on an integer grid before are found on it again, channel by channel', () => {
+  scope(() => {
+    const steps = tensor([0.013, 0.4, 2.7]).reshape([3, 1]);
+    const integers = randn([3, 500]).mul(12).round().clamp({ min: -41, max: 41 });
+    const weight = integers.mul(steps);
+    const error = (observer: ObserverSpec): number => {
+      const scheme = defineScheme({ granularity: 'channel', narrowRange: true, observer });
+      const quantizer = new FakeQuantize(scheme, { layer: 'conv', role: 'weight', axis: 0, shape: weight.shape });
+      return quantizer(weight).sub(weight).div(steps).abs().max().item();
+    };
+    assert.ok(error({ kind: 'mse' }) < 1e-4);
+    assert.ok(error({ kind: 'min-max' }) > 0.05);
+  });
+});
+
 test('a histogram that grows counts as if it had known the range', () => {
   scope(() => {
     manualSeed(2);

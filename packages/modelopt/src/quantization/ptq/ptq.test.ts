@@ -9,7 +9,7 @@ import { calibrateWith, fill, SmallNet, wave } from '../testing.ts';
 import { correctBiases, correctBiasesAnalytically, meanOfRectified } from './bias-correction.ts';
 import { findLayerPairs } from './chains.ts';
 import { absorbHighBiases, equalizeLayers } from './equalize.ts';
-import { quantizePTQ } from './quantize-ptq.ts';
+import { type PTQOptions, quantizePTQ } from './quantize-ptq.ts';
 import { reestimateBatchNorms } from './reestimate.ts';
 import { columns } from './second-moments.ts';
 
@@ -141,6 +141,35 @@ test('each step lowers the error of power-of-two scales', async () => {
   assert.ok(corrected > equalized - 1, `bias correction: ${equalized} → ${corrected} dB`);
   assert.ok(everything > nothing + 6, `all: ${nothing} → ${everything} dB`);
   for (const thing of [exact, net, ...data]) thing.dispose();
+});
+
+test('by default scales of weights per channel are fitted: weights from a grid lose nothing', async () => {
+  await expectNoLeaks(async () => {
+    const net = new Uneven().eval();
+    const data = inputs(1);
+    noGrad(() =>
+      scope(() => {
+        // A grid of 40 integers on each side, as a network has that comes from an integer file.
+        for (const weight of net.parameters()) {
+          const step = weight.abs().max().div(40);
+          weight.copy_(weight.div(step).round().mul(step));
+        }
+      }),
+    );
+    const error = async (options: PTQOptions): Promise<number> => {
+      const { model } = await quantizePTQ(net, data, { biasCorrection: false, ...options });
+      const errors = Array.from(model.quantizedLayers().values(), ({ weight, weight_fake_quant: quantizer }) =>
+        noGrad(() => scope(() => quantizer?.(weight).sub(weight).abs().max().div(weight.abs().max()).item() ?? 0)),
+      );
+      model.dispose();
+      return Math.max(...errors);
+    };
+    for (const target of ['generic-int8', 'tidl']) {
+      assert.ok((await error({ config: { target } })) < 1e-5, target);
+      assert.ok((await error({ config: { target }, fitWeights: false })) > 1e-3, target);
+    }
+    for (const thing of [net, ...data]) thing.dispose();
+  });
 });
 
 test('AdaRound finds a rounding with far less error than the nearest, on the same grid', async () => {

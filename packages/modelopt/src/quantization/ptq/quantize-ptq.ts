@@ -26,6 +26,11 @@ export interface PTQOptions {
   equalize?: boolean;
   /** Absorption of high biases. Default: with equalisation. */
   absorbBiases?: boolean;
+  /**
+   * Scales of weights with the least squared error rather than from each channel's extremes, where schemes per channel leave it at
+   * min-max. Training keeps to min-max, which is fast. Default: `true` unless the config names a `qconfig`.
+   */
+  fitWeights?: boolean;
   /** Learned rounding of weights. Default: where weights have less than 8 bits or power-of-two scales. */
   adaRound?: boolean | AdaRoundOptions;
   /** How biases are corrected; `calibration` is the iterative form of TI's toolkit. Default `empirical`. */
@@ -79,7 +84,10 @@ export async function quantizePTQ<Args extends unknown[] = [Tensor], Out = Tenso
   await step('fold-batch-norm', () => model.foldNorms());
   if (plan.equalize) await step('equalize', () => equalizeLayers(model, statistics));
   if (plan.absorb) await step('absorb-biases', () => absorbHighBiases(model, data, undefined, progress));
-  await step('calibrate', () => calibrate(model, data, progress));
+  await step('calibrate', async () => {
+    await calibrate(model, data, progress);
+    if (options.fitWeights ?? options.config?.qconfig === undefined) fitWeights(model);
+  });
   const floats = new FloatState(model);
   let reports: readonly AdaRoundReport[] = [];
   try {
@@ -111,6 +119,14 @@ export async function quantizePTQ<Args extends unknown[] = [Tensor], Out = Tenso
     dispose([...statistics.values()].flatMap(({ mean, deviation }) => [mean, deviation]));
   }
   return { model, steps, adaRound: reports };
+}
+
+function fitWeights<Args extends unknown[], Out>(model: QuantizedModel<Args, Out>): void {
+  for (const { weight, weight_fake_quant: quantizer } of model.quantizedLayers().values()) {
+    if (quantizer === null || quantizer.observer === null) continue;
+    const { granularity, observer } = quantizer.scheme;
+    if (granularity === 'channel' && observer.kind === 'min-max') quantizer.fitRange(weight);
+  }
 }
 
 function planOf(options: PTQOptions) {
