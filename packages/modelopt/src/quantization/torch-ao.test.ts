@@ -60,7 +60,7 @@ test('scale and zero point of a range are those of torch’s observers, to the l
   });
 });
 
-const noSearch: RangeSearch = { levels: 256, symmetric: false, simulate: (values) => values };
+const noSearch: RangeSearch = { levels: 256, reach: 127.5, symmetric: false, simulate: (values) => values };
 
 test('moving averages follow batches as torch’s do', () => {
   scope(() => {
