@@ -18,7 +18,7 @@ class Net extends nn.Module {
 test('a copy computes the same, with parameters of its own', async () => {
   await expectNoLeaks(() => {
     manualSeed(0);
-    using net = new Net();
+    using net = scope(() => new Net());
     const x = randn([1, 2, 4, 4]);
     const graph = capture(net, [x]);
     const traced = new GraphModule(graph);
