@@ -73,5 +73,5 @@ export function breakOff(
   headers: Record<string, string> = {},
 ): void {
   response.writeHead(200, { ...headers, 'content-length': content.length });
-  response.write(content.subarray(0, bytes), () => setTimeout(() => response.destroy(), 20));
+  response.write(content.subarray(0, bytes), () => setTimeout(() => response.destroy(), 150));
 }
