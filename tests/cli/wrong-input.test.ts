@@ -51,7 +51,7 @@ test('commands and options that do not exist', async () => {
 });
 
 test('an unknown model: the nearest name', async () => {
-  await refused(train({ model: 'mobilenetv2' }), 2, /'mobilenetv2'.*did you mean 'mobilenet_v2'\?/);
+  await refused(train({ model: 'mobilenet_v22' }), 2, /'mobilenet_v22'.*did you mean 'mobilenet_v2'/);
   await refused(edgeai(['zoo', 'info', 'resnet19']), 2, /did you mean 'resnet18'/);
   const option = ['zoo', 'info', 'mobilenet_v2', '--model-option', 'numclasses=3'];
   await refused(edgeai(option), 2, /no option 'numclasses'; did you mean 'numClasses'\?/);

