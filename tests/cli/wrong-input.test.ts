@@ -133,7 +133,7 @@ test('predictions of arrays of the wrong shape, of missing files, of nothing', a
   const predict = ['predict', '--model', 'mobilenet_v2', '--output', output];
   await refused(edgeai([...predict, '--input', input]), 1, /channels|\[1, 4, 32, 32\]/);
   await refused(edgeai([...predict, '--input', join(root, 'absent.npy')]), 1, /absent\.npy: it does not exist/);
-  await refused(edgeai(predict), 2, /required option '--input <path>' not specified/);
+  await refused(edgeai(predict), 2, /--input is missing: expected an image/);
   await refused(edgeai(['predict', '--input', input, '--output', output]), 2, /--model is missing/);
   await refused(edgeai(['predict', '--model', 'resnet18', '--input', data]), 2, /--weights is missing/);
 });
