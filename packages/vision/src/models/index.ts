@@ -100,6 +100,7 @@ export { GoogLeNet, type GoogLeNetOptions, type GoogLeNetOutputs, googlenet } fr
 export { GoogLeNet_Weights } from './googlenet-weights.ts';
 export { Inception3, type InceptionOptions, type InceptionOutputs, inception_v3 } from './inception.ts';
 export { Inception_V3_Weights } from './inception-weights.ts';
+export { initialiseLayers, kaimingFanOut, type LayerInitialisation, normalWith } from './initialise.ts';
 export { type Features, IntermediateLayerGetter } from './intermediate-layers.ts';
 export { MaxVit, type MaxVitOptions, type MaxVitSize, maxvit_t } from './maxvit.ts';
 export { MaxVit_T_Weights } from './maxvit-weights.ts';

@@ -1,7 +1,7 @@
 /** @file The convolution blocks that every edgeailite network is made of: conv, norm, activation, plain and depthwise separable. */
 
 import { ArgumentError, nn } from '@edgeai/torch';
-import { ops } from '@edgeai/vision';
+import { models, ops } from '@edgeai/vision';
 
 /** Makes an activation. */
 export type Activation = () => nn.Module;
@@ -91,24 +91,12 @@ export class ConvDWSepNormAct2d extends nn.Sequential {
 
 /** The widths of all edgeailite networks: the nearest multiple of 8, never more than a tenth below. */
 export function divisibleBy8(channels: number): number {
-  const rounded = Math.max(8, Math.floor(Math.trunc(channels + 4) / 8) * 8);
-  return rounded < 0.9 * channels ? rounded + 8 : rounded;
+  return models.makeDivisible(channels, 8);
 }
 
-/** What a batch norm's weight starts as, and how convolutions and linear layers do (He et al. 2015, arXiv:1502.01852). */
-export function initialise(model: nn.AnyModule, normWeight = 1): void {
-  for (const layer of model.modules()) {
-    if (layer instanceof nn.Conv2d) {
-      nn.init.kaimingNormal_(layer.weight, { mode: 'fan_out', nonlinearity: 'relu' });
-      if (layer.bias !== null) nn.init.zeros_(layer.bias);
-    } else if (layer instanceof nn.BatchNorm2d || layer instanceof nn.GroupNorm) {
-      if (layer.weight !== null) nn.init.constant_(layer.weight, normWeight);
-      if (layer.bias !== null) nn.init.zeros_(layer.bias);
-    } else if (layer instanceof nn.Linear) {
-      nn.init.normal_(layer.weight, 0, 0.01);
-      if (layer.bias !== null) nn.init.zeros_(layer.bias);
-    }
-  }
+/** How all edgeailite networks begin: convolutions as He et al. 2015 (arXiv:1502.01852), linear layers near zero. */
+export function initialise(model: nn.AnyModule): void {
+  models.initialiseLayers(model, { conv: models.kaimingFanOut, linear: models.normalWith(0.01) });
 }
 
 export const { pipe } = ops;

@@ -3,9 +3,9 @@
 import { nn, type Tensor } from '@edgeai/torch';
 import { AddBlock } from '../../layers/blocks.ts';
 import { ConvDWSepNormAct2d, ConvNormAct2d, pipe } from '../../layers/conv.ts';
-import { type DecoderContext, enlarge, predictionHead } from './decoder.ts';
-import type { EncoderOutput } from './encoder.ts';
-import { makeStages, type ReceptiveField, runStages } from './receptive-field.ts';
+import { type DecoderContext, enlarge } from './decoder.ts';
+import { PyramidDecoder } from './pyramid-decoder.ts';
+import type { ReceptiveField } from './receptive-field.ts';
 
 const BLOCKS = 4;
 /** Levels that pooling adds to the encoder's stages. */
@@ -109,37 +109,18 @@ class BiFpn extends nn.Module<[readonly Tensor[]]> {
     ) as nn.AnyModule as nn.Module;
   }
 
-  /** The finest map. */
+  /** The finest map of those of all stages, coarse to fine. */
   forward(maps: readonly Tensor[]): Tensor {
     const blocks = this.bifpn_blocks.children() as BiFpnBlock[];
-    return blocks.reduce<readonly Tensor[]>((levels, block) => block(levels), maps)[0] as Tensor;
+    return blocks.reduce<readonly Tensor[]>((levels, block) => block(levels), [...maps].reverse())[0] as Tensor;
   }
 }
 
-export class BiFpnDecoder extends nn.Module<[EncoderOutput]> {
-  readonly rfblock: nn.Module;
-  readonly fpn: BiFpn;
-  readonly pred: nn.Module;
-  readonly upsample: nn.Module;
-  readonly receptiveField: ReceptiveField;
-  /** Where the encoder has the stages that are joined. */
-  readonly positions: readonly number[];
-
+export class BiFpnDecoder extends PyramidDecoder {
   constructor(context: DecoderContext, receptiveField: ReceptiveField) {
-    super();
-    const { rfblock, channels, positions } = makeStages(context, receptiveField);
-    this.rfblock = rfblock;
-    this.receptiveField = receptiveField;
-    this.positions = positions;
-    this.fpn = new BiFpn(context, [...channels].reverse());
-    const { pred, upsample } = predictionHead(context, context.description.channels);
-    this.pred = pred;
-    this.upsample = upsample;
-  }
-
-  forward(encoded: EncoderOutput): Tensor {
-    return this.upsample(
-      this.pred(this.fpn(runStages(this.rfblock, this.receptiveField, this.positions, encoded).reverse())),
-    );
+    super(context, receptiveField, 'fpn', (channels) => {
+      const neck = new BiFpn(context, [...channels].reverse());
+      return { neck, outChannels: context.description.channels };
+    });
   }
 }

@@ -3,9 +3,9 @@
 import { nn, type Tensor } from '@edgeai/torch';
 import { AddBlock } from '../../layers/blocks.ts';
 import { ConvDWSepNormAct2d, ConvNormAct2d } from '../../layers/conv.ts';
-import { type DecoderContext, enlarge, predictionHead } from './decoder.ts';
-import type { EncoderOutput } from './encoder.ts';
-import { makeStages, type ReceptiveField, runStages } from './receptive-field.ts';
+import { type DecoderContext, enlarge } from './decoder.ts';
+import { PyramidDecoder } from './pyramid-decoder.ts';
+import type { ReceptiveField } from './receptive-field.ts';
 
 /** From the coarsest map to the finest; each step smooths the sum and hands it on. */
 class FeaturePyramid extends nn.Module<[readonly Tensor[]]> {
@@ -44,28 +44,11 @@ class FeaturePyramid extends nn.Module<[readonly Tensor[]]> {
   }
 }
 
-export class FpnDecoder extends nn.Module<[EncoderOutput]> {
-  readonly rfblock: nn.Module;
-  readonly fpn: FeaturePyramid;
-  readonly pred: nn.Module;
-  readonly upsample: nn.Module;
-  readonly receptiveField: ReceptiveField;
-  /** Where the encoder has the stages that are joined. */
-  readonly positions: readonly number[];
-
+export class FpnDecoder extends PyramidDecoder {
   constructor(context: DecoderContext, receptiveField: ReceptiveField) {
-    super();
-    const { rfblock, channels, positions } = makeStages(context, receptiveField);
-    this.rfblock = rfblock;
-    this.receptiveField = receptiveField;
-    this.positions = positions;
-    this.fpn = new FeaturePyramid(context, channels);
-    const { pred, upsample } = predictionHead(context, context.description.channels);
-    this.pred = pred;
-    this.upsample = upsample;
-  }
-
-  forward(encoded: EncoderOutput): Tensor {
-    return this.upsample(this.pred(this.fpn(runStages(this.rfblock, this.receptiveField, this.positions, encoded))));
+    super(context, receptiveField, 'fpn', (channels) => {
+      const neck = new FeaturePyramid(context, channels);
+      return { neck, outChannels: context.description.channels };
+    });
   }
 }

@@ -68,11 +68,11 @@ export class Pixel2PixelNet extends nn.Module<Tensor[], Tensor[]> {
       ),
     );
     this.sizeMultiple = (this.encoder.stages.at(-1)?.stride ?? 1) * 2 ** description.extraLevels;
+    initialise(this);
     // A whisker below one, as in the published networks.
-    initialise(this.encoder);
-    initialise(this.decoders, 1 - 1e-5);
-    for (const layer of this.encoder.modules()) {
-      if (layer instanceof nn.BatchNorm2d && layer.weight !== null) nn.init.constant_(layer.weight, 1 - 1e-5);
+    for (const part of [this.encoder, this.decoders]) {
+      for (const layer of part.modules())
+        if (layer instanceof nn.BatchNorm2d && layer.weight !== null) nn.init.constant_(layer.weight, 1 - 1e-5);
     }
   }
 

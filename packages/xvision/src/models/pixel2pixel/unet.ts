@@ -3,9 +3,9 @@
 import { nn, type Tensor } from '@edgeai/torch';
 import { CatBlock } from '../../layers/blocks.ts';
 import { ConvDWSepNormAct2d } from '../../layers/conv.ts';
-import { type DecoderContext, enlarge, predictionHead } from './decoder.ts';
-import type { EncoderOutput } from './encoder.ts';
-import { makeStages, type ReceptiveField, runStages } from './receptive-field.ts';
+import { type DecoderContext, enlarge } from './decoder.ts';
+import { PyramidDecoder } from './pyramid-decoder.ts';
+import type { ReceptiveField } from './receptive-field.ts';
 
 /** From the coarsest map to the finest; each step narrows to the channels of the finer one. */
 class Expansion extends nn.Module<[readonly Tensor[]]> {
@@ -43,28 +43,11 @@ class Expansion extends nn.Module<[readonly Tensor[]]> {
   }
 }
 
-export class UNetDecoder extends nn.Module<[EncoderOutput]> {
-  readonly rfblock: nn.Module;
-  readonly unet: Expansion;
-  readonly pred: nn.Module;
-  readonly upsample: nn.Module;
-  readonly receptiveField: ReceptiveField;
-  /** Where the encoder has the stages that are joined. */
-  readonly positions: readonly number[];
-
+export class UNetDecoder extends PyramidDecoder {
   constructor(context: DecoderContext, receptiveField: ReceptiveField) {
-    super();
-    const { rfblock, channels, positions } = makeStages(context, receptiveField);
-    this.rfblock = rfblock;
-    this.receptiveField = receptiveField;
-    this.positions = positions;
-    this.unet = new Expansion(context, channels, Math.max(2 * context.outputChannels, 32));
-    const { pred, upsample } = predictionHead(context, this.unet.outChannels);
-    this.pred = pred;
-    this.upsample = upsample;
-  }
-
-  forward(encoded: EncoderOutput): Tensor {
-    return this.upsample(this.pred(this.unet(runStages(this.rfblock, this.receptiveField, this.positions, encoded))));
+    super(context, receptiveField, 'unet', (channels) => {
+      const neck = new Expansion(context, channels, Math.max(2 * context.outputChannels, 32));
+      return { neck, outChannels: neck.outChannels };
+    });
   }
 }
