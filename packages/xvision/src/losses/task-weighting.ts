@@ -111,13 +111,35 @@ function normalised(values: readonly number[], total: number): number[] {
 
 const EPSILON = 1e-6;
 
-/** Averages of losses and gradients that the methods below follow. Rows 1 to 4: short and long averages, norms, whether begun. */
-abstract class Following extends TaskWeighting {
+const RATE = 1e-4;
+const ALPHA = 0.75;
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** How much of the mean gradient each task should have, by how far its loss is behind: short over long average. */
+type Shares = (ratios: readonly number[]) => number[];
+
+const SHARES = {
+  /** edgeailite's default. */
+  relative: (ratios) => normalised(ratios, 1).map((ratio) => ratio ** ALPHA),
+  plain: (ratios) => [...ratios],
+  softmax: (ratios) => normalised(ratios.map(Math.exp), 1).map((ratio) => ratio ** ALPHA),
+} as const satisfies Record<string, Shares>;
+
+/**
+ * Brings the gradients of slow tasks up and of fast ones down in small steps, without second derivatives. Rows 1 to 5: short and
+ * long averages of losses, averages of gradients, whether the losses and the gradients have begun.
+ */
+class Following extends TaskWeighting {
   static readonly short = 1e-3;
   static readonly long = 1e-6;
+  readonly #shares: Shares;
 
-  constructor(tasks: number, options: TaskWeightingOptions) {
+  constructor(tasks: number, options: TaskWeightingOptions, shares: Shares) {
     super(tasks, 5, options);
+    this.#shares = shares;
   }
 
   protected override observe(losses: readonly (number | null)[]): void {
@@ -130,11 +152,13 @@ abstract class Following extends TaskWeighting {
     const [short, long, smooth] = [this.read(1), this.read(2), this.read(3)];
     if (this.read(5).includes(0)) return;
     const ratios = short.map((value, i) => value / ((long[i] ?? 0) + EPSILON));
-    this.write(0, normalised(this.next(this.read(0), ratios, smooth), this.tasks));
+    const shares = this.#shares(ratios);
+    const factors = this.read(0).map((factor, i) => {
+      const target = mean(smooth) * (shares[i] ?? 0);
+      return factor * (1 + RATE * (target / ((smooth[i] ?? 0) + EPSILON) - 1));
+    });
+    this.write(0, normalised(factors, this.tasks));
   }
-
-  /** New factors before they are normalised. */
-  protected abstract next(factors: readonly number[], ratios: readonly number[], norms: readonly number[]): number[];
 
   /** @param begun row that says whether a task has an average yet @param last writes that down */
   #average(row: number, begun: number, values: readonly (number | null)[], rate: number, last = false): void {
@@ -147,34 +171,6 @@ abstract class Following extends TaskWeighting {
     });
     this.write(row, averages);
     if (last) this.write(begun, known);
-  }
-}
-
-const RATE = 1e-4;
-const ALPHA = 0.75;
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Brings the gradients of slow tasks up and of fast ones down in small steps: edgeailite's default, without second derivatives. */
-class PseudoGradNorm extends Following {
-  protected next(factors: readonly number[], ratios: readonly number[], norms: readonly number[]): number[] {
-    const relative = normalised(ratios, 1);
-    return factors.map((factor, i) => {
-      const target = mean(norms) * (relative[i] ?? 0) ** ALPHA;
-      return factor * (1 + RATE * (target / ((norms[i] ?? 0) + EPSILON) - 1));
-    });
-  }
-}
-
-/** The same without the exponent. */
-class NaiveGradNorm extends Following {
-  protected next(factors: readonly number[], ratios: readonly number[], norms: readonly number[]): number[] {
-    return factors.map((factor, i) => {
-      const step = (mean(norms) / ((norms[i] ?? 0) + EPSILON)) * (ratios[i] ?? 0);
-      return factor * (1 + RATE * (step - 1));
-    });
   }
 }
 
@@ -255,17 +251,6 @@ class DynamicWeightAverage extends TaskWeighting {
   }
 }
 
-/** Averages of the loss ratios put through a softmax each step, then {@link PseudoGradNorm}. */
-class DwaGradNorm extends Following {
-  protected next(factors: readonly number[], ratios: readonly number[], norms: readonly number[]): number[] {
-    const relative = normalised(ratios.map(Math.exp), 1);
-    return factors.map((factor, i) => {
-      const target = mean(norms) * (relative[i] ?? 0) ** ALPHA;
-      return factor * (1 + RATE * (target / ((norms[i] ?? 0) + EPSILON) - 1));
-    });
-  }
-}
-
 /**
  * Homoscedastic uncertainty (Kendall et al. 2018, arXiv:1705.07115): `exp(−s) · L + s / 2` with one learned s a task, the logarithm
  * of its noise. The parameter must be given to the optimiser; it is without weight decay by nature.
@@ -325,12 +310,12 @@ type Maker = (tasks: number, options: TaskWeightingOptions) => TaskWeighting;
 
 const METHODS: Readonly<Record<string, Maker>> = {
   fixed: (tasks, options) => new Fixed(tasks, options),
-  learned: (tasks, options) => new PseudoGradNorm(tasks, options),
-  pseudo_grad_norm: (tasks, options) => new PseudoGradNorm(tasks, options),
-  naive_grad_norm: (tasks, options) => new NaiveGradNorm(tasks, options),
+  learned: (tasks, options) => new Following(tasks, options, SHARES.relative),
+  pseudo_grad_norm: (tasks, options) => new Following(tasks, options, SHARES.relative),
+  naive_grad_norm: (tasks, options) => new Following(tasks, options, SHARES.plain),
   grad_norm: (tasks, options) => new GradNorm(tasks, options),
   dwa: (tasks, options) => new DynamicWeightAverage(tasks, options),
-  dwa_grad_norm: (tasks, options) => new DwaGradNorm(tasks, options),
+  dwa_grad_norm: (tasks, options) => new Following(tasks, options, SHARES.softmax),
   uncertainty: (tasks, options) => new Uncertainty(tasks, options),
   pcgrad: (tasks, options) => new ProjectedGradients(tasks, options),
 };

@@ -1,8 +1,7 @@
 /** @file Evaluates a classifier on its evaluation data, over all and class by class. */
 
-import { existsSync, readFileSync } from 'node:fs';
-
 import type { ClassificationConfig } from '../../recipes/classification-options.ts';
+import { writeEvaluationReport } from '../../runs/evaluation-report.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import { evaluate } from '../../training/evaluate.ts';
 import { batchLimit } from '../../training/limits.ts';
@@ -57,13 +56,6 @@ export async function evaluateClassifier(
     imagesPerSecond: Number((outcome.items / outcome.seconds).toFixed(1)),
     classes: meter.classes(),
   };
-  if (folder !== null) writeReport(folder, report);
+  if (folder !== null) writeEvaluationReport(folder, report);
   return report;
-}
-
-/** A folder that holds a training keeps its result; the evaluation is added to it. */
-function writeReport(folder: RunFolder, report: EvaluationReport): void {
-  const before: unknown = existsSync(folder.resultPath) ? JSON.parse(readFileSync(folder.resultPath, 'utf8')) : null;
-  const isTraining = typeof before === 'object' && before !== null && 'epochs' in before;
-  folder.writeJson('result.json', isTraining ? { ...before, evaluation: report } : report);
 }

@@ -1,8 +1,7 @@
 /** @file Evaluates a network on the samples of a dense task, over all and class by class. */
 
-import { existsSync, readFileSync } from 'node:fs';
-
 import type { DenseConfig } from '../../recipes/dense-options.ts';
+import { writeEvaluationReport } from '../../runs/evaluation-report.ts';
 import { RunFolder } from '../../runs/run-folder.ts';
 import { evaluate } from '../../training/evaluate.ts';
 import { batchLimit } from '../../training/limits.ts';
@@ -56,10 +55,6 @@ export async function evaluateDenseNetwork(
     classes: meter.classes(),
     confusion: meter.confusion(),
   };
-  if (folder !== null) {
-    const before: unknown = existsSync(folder.resultPath) ? JSON.parse(readFileSync(folder.resultPath, 'utf8')) : null;
-    const isTraining = typeof before === 'object' && before !== null && 'epochs' in before;
-    folder.writeJson('result.json', isTraining ? { ...before, evaluation: report } : report);
-  }
+  if (folder !== null) writeEvaluationReport(folder, report);
   return report;
 }
