@@ -1,6 +1,7 @@
 /** @file What surgery says of itself: which rule changed what, and what the network was made of before and after. */
 
-import { fx, nn, noGrad, scope, Tensor } from '@edgeai/torch';
+import { fx, type nn, noGrad, scope, Tensor } from '@edgeai/torch';
+import { layerMacs } from '../complexity/layer-macs.ts';
 import { copyInputs } from './calibration.ts';
 import { isWholeModule } from './leaves.ts';
 import type { Preserves } from './rule.ts';
@@ -94,13 +95,9 @@ function graphMacs(graph: fx.Graph): number {
     const input = fx.isNode(source) ? fx.tensorMeta(source) : undefined;
     const output = fx.tensorMeta(node);
     if (input !== undefined && output !== undefined)
-      total += macsOf(graph.root.getSubmodule(node.target), sizeOf(input), sizeOf(output));
+      total += layerMacs(graph.root.getSubmodule(node.target), input.shape, output.shape) ?? 0;
   }
   return total;
-}
-
-function sizeOf({ shape }: { shape: readonly number[] }): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 function captureOrNull(model: nn.AnyModule, exampleInputs: readonly unknown[]): fx.Graph | null {
@@ -140,7 +137,8 @@ function watchLayers(model: nn.AnyModule, exampleInputs: readonly unknown[]): { 
   const removals = leaves(model).map(([, module]) =>
     module.registerForwardHook((_, [input], output) => {
       called.push(module.constructor.name);
-      if (input instanceof Tensor && output instanceof Tensor) macs += macsOf(module, input.numel(), output.numel());
+      if (input instanceof Tensor && output instanceof Tensor)
+        macs += layerMacs(module, input.shape, output.shape) ?? 0;
       return undefined;
     }),
   );
@@ -150,21 +148,6 @@ function watchLayers(model: nn.AnyModule, exampleInputs: readonly unknown[]): { 
     for (const remove of removals) remove();
   }
   return { macs, called };
-}
-
-const CONVOLUTIONS = [nn.Conv1d, nn.Conv2d, nn.Conv3d] as const;
-const TRANSPOSED = [nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d] as const;
-
-function macsOf(module: nn.AnyModule, input: number, output: number): number {
-  if (module instanceof nn.Linear) return output * module.weight.size(1);
-  // The weight without its first dimension: what an output element costs, or with a transposed convolution an input element.
-  if (CONVOLUTIONS.some((type) => module instanceof type)) return output * kernelOf(module as nn.Conv2d);
-  if (TRANSPOSED.some((type) => module instanceof type)) return input * kernelOf(module as nn.ConvTranspose2d);
-  return 0;
-}
-
-function kernelOf({ weight }: nn.Conv2d | nn.ConvTranspose2d): number {
-  return weight.numel() / weight.size(0);
 }
 
 function tally(names: readonly string[]): Record<string, number> {
