@@ -21,7 +21,7 @@ import { asList, Drawn, initialise, Numbers, Whereabouts } from './worker-sample
 const samples = new URL('./worker-samples.ts', import.meta.url);
 const frozen = JSON.parse(readFileSync(new URL('./fixtures/workers.json', import.meta.url), 'utf8'));
 const round = (value: number) => Number(value.toFixed(6));
-const values = (batch: Tensor) => (batch.flatten().toArray() as number[]).map(round);
+const values = (batch: Tensor) => scope(() => (batch.flatten().toArray() as number[]).map(round));
 const draw = () => scope(() => rand([1]).item());
 
 async function collect<B, R>(loader: AsyncIterable<B>, read: (batch: B) => R): Promise<R[]> {
