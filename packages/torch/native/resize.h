@@ -1,14 +1,7 @@
-// Pillow's resize of rows of bytes: what the kernels that resize have in common. The functions are in image.cc.
+// Pillow's resize of rows of bytes: what the kernels that resize have in common. The functions are in resize.cc.
 #pragma once
 
 #include <cstdint>
-
-// Compiled twice on x86, for machines with AVX2 and for all; the loader of the library picks one.
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define EDGEAI_VECTORISED __attribute__((target_clones("avx2", "default")))
-#else
-#define EDGEAI_VECTORISED
-#endif
 
 namespace edgeai {
 
@@ -35,12 +28,16 @@ inline int32_t add_product(int32_t sum, uint8_t value, int32_t weight) {
   return static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(value) * static_cast<uint32_t>(weight));
 }
 
-// `rows` rows of RGB pixels across; the row starts are `row_bytes` apart, and nothing is read from `end` on.
-void resize_rows_3(const uint8_t* source, int64_t row_bytes, const uint8_t* end, uint8_t* target, int64_t rows, int64_t width,
-                   const Axis& axis);
+// `rows` rows of RGB pixels across. The starts of rows are `row_bytes` apart, those of the results `target_bytes`; nothing is read
+// from `end` on.
+void resize_rows_3(const uint8_t* source, int64_t row_bytes, const uint8_t* end, uint8_t* target, int64_t target_bytes, int64_t rows,
+                   int64_t width, const Axis& axis);
 
-// The same for any number of channels.
+// The same for any number of channels; rows of results lie one after the other.
 void resize_rows_any(const uint8_t* source, int64_t row_bytes, uint8_t* target, int64_t rows, int64_t width, int64_t channels,
                      const Axis& axis);
+
+// `taps` rows from `source` on down to one row of `length` bytes.
+void resize_row_down(const uint8_t* source, int64_t row_bytes, const int32_t* weights, int32_t taps, uint8_t* target, int64_t length);
 
 }  // namespace edgeai

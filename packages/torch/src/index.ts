@@ -83,6 +83,7 @@ export {
   decodesJpeg,
   drawInteger,
   drawUniform,
+  expFloat,
   inspectJpeg,
   jpegToFloats,
   mapFile,

@@ -182,6 +182,7 @@ export interface NativeAddon {
   stackLarge(handles: readonly Handle[]): Handle;
   drawUniform(from: number, to: number): number;
   drawInteger(low: number, high: number): number;
+  expFloat(value: number): number;
   newBlock(sizes: readonly number[]): Handle;
   storageUses(tensor: Handle): number;
   inspectJpeg(bytes: Uint8Array): [height: number, width: number] | undefined;

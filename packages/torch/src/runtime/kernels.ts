@@ -145,6 +145,11 @@ export function drawInteger(low: number, high: number): number {
   return native.drawInteger(low, high);
 }
 
+/** e to a power, in float32: `tensor([value]).exp().item()`, without the tensors. */
+export function expFloat(value: number): number {
+  return native.expFloat(value);
+}
+
 /**
  * A file as a uint8 tensor [bytes] over its memory: nothing is read before it is touched, and all threads and processes share
  * the pages. Writing to the tensor does not change the file. The file may be replaced meanwhile, but must not be cut short.

@@ -1,6 +1,6 @@
 /** @file Transforms that move pixels at random: crops and flips. They draw what torchvision draws, in its order. */
 
-import { ArgumentError, data, nn, scope, type Tensor, tensor } from '@edgeai/torch';
+import { ArgumentError, data, expFloat, nn, scope, type Tensor, tensor } from '@edgeai/torch';
 import { checkProbability } from './containers.ts';
 import { crop, hflip, type PadOptions, pad, vflip } from './functional/geometry.ts';
 import { type ResizeOptions, resizedCrop, resizesBytes } from './functional/resize.ts';
@@ -190,8 +190,7 @@ export class AreaDraws {
 
   next(): { area: number; aspect: number } {
     const area = this.#whole * drawUniform(...this.#scale);
-    const logarithm = drawUniform(...this.#logRatio);
-    return { area, aspect: scope(() => tensor([logarithm], { dtype: 'float32' }).exp().item()) };
+    return { area, aspect: expFloat(drawUniform(...this.#logRatio)) };
   }
 }
 
