@@ -116,8 +116,8 @@ const tasks = {
     });
     return { seconds: time / count };
   },
-  /** Passes over a folder of photos with persistent workers; the first, which starts them, does not count. */
-  load: async ({ folder, workers, batch, packed, passes }) => {
+  /** Passes over a folder of photos with persistent workers, after `warm` passes that do not count. */
+  load: async ({ folder, workers, batch, packed, warm, passes }) => {
     const file = `${folder}.pack`;
     if (packed) await datasets.packDataset(new datasets.ImageFolder(folder), file);
     const transform = photoTransform();
@@ -128,8 +128,8 @@ const tasks = {
     const loader = new data.DataLoader(set, options);
     let images = 0;
     let begin = 0n;
-    for (let pass = 0; pass < passes; pass++) {
-      if (pass === 1) [images, begin] = [0, process.hrtime.bigint()];
+    for (let pass = 0; pass < warm + passes; pass++) {
+      if (pass === warm) [images, begin] = [0, process.hrtime.bigint()];
       for await (const [pictures] of loader) images += pictures.size(0);
     }
     const time = Number(process.hrtime.bigint() - begin) / 1e9;

@@ -94,13 +94,13 @@ def photo_loader(folder, workers, batch, **options):
     )
 
 
-def load(folder, workers, batch, passes, **_):
+def load(folder, workers, batch, warm, passes, **_):
     loader = photo_loader(folder, workers, batch)
-    for number in range(passes):
-        if number == 1:
+    for number in range(warm + passes):
+        if number == warm:
             images, start = 0, time.perf_counter()
         for pictures, _labels in loader:
-            if number >= 1:
+            if number >= warm:
                 images += len(pictures)
     return {"images": images, "seconds": time.perf_counter() - start}
 
