@@ -1,6 +1,5 @@
 /** @file `edgeai complexity`: parameters, multiply-accumulates and memory of a model, part by part. */
 
-import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 
 import { type CommandContext, columnsOf, print, printJson } from './context.ts';
@@ -53,7 +52,7 @@ async function run(flags: ComplexityFlags, context: CommandContext): Promise<voi
   if (flags.output !== undefined) {
     const title = `${opened.name} at ${shapes.map((shape) => shape.join('×')).join(' and ')}`;
     const chart = complexity.complexityChart(parts, { title });
-    writeFileAtomic(flags.output, (fd) => writeFileSync(fd, chart));
+    writeFileAtomic(flags.output, chart);
     context.stderr.write(`${flags.output}: the bar chart\n`);
   }
   if (flags.json === true) return printJson(context, { model: opened.name, inputShapes: shapes, ...found });

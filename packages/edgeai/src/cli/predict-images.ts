@@ -114,7 +114,7 @@ export async function show<T extends object>(
   }
   if (json === true) printJson(context, found);
   if (file !== undefined) {
-    const { writeFileAtomic } = await import('../runs/atomic-write.ts');
+    const { writeFileAtomic } = await import('@edgeai/torch/files');
     writeFileAtomic(file, `${JSON.stringify(found, null, 2)}\n`);
   }
   if (failures > 0)

@@ -1,6 +1,6 @@
 /** @file `edgeai surgery`: replaces what embedded devices run badly in a model, shows what changed, and writes the result. */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { surgery } from '@edgeai/modelopt';
 import type { Tensor } from '@edgeai/torch';
@@ -80,7 +80,7 @@ async function run(flags: SurgeryFlags, context: CommandContext): Promise<void> 
   });
   mkdirSync(flags.outputDir, { recursive: true });
   const write = (name: string, text: string) => {
-    writeFileAtomic(join(flags.outputDir, name), (fd) => writeFileSync(fd, text));
+    writeFileAtomic(join(flags.outputDir, name), text);
   };
   const report = scope(() => {
     const inputs = (shapes ?? opened.inputShapes).map((shape) => zeros(shape));

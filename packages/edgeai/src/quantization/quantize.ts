@@ -1,6 +1,6 @@
 /** @file Quantises a trained network, measures what came out, and writes checkpoint, ONNX file and figures. */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { quantization } from '@edgeai/modelopt';
@@ -151,7 +151,7 @@ export async function quantizeNetwork<Batch>(
 
 /** Writes a text so that a crash leaves the old file or the new one. */
 export function writeText(path: string, text: string): void {
-  writeFileAtomic(path, (fd) => writeFileSync(fd, text));
+  writeFileAtomic(path, text);
 }
 
 type Exported =

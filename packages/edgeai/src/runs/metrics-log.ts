@@ -1,9 +1,9 @@
 /** @file `metrics.jsonl` of a run: one JSON object a line, one line an epoch and phase, kept in step with the checkpoint on resume. */
 
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { writeFileAtomic } from '@edgeai/torch/files';
 
 import { describeSystemError, FailureError } from '../errors.ts';
-import { writeFileAtomic } from './atomic-write.ts';
 
 /**
  * One line. Everything that depends on the clock or the machine goes into `time`, so that an interrupted and an

@@ -2,10 +2,10 @@
 
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { isTemporaryFile, replaceFile, replaceFileAsync, writeFileAtomic } from '@edgeai/torch/files';
 import { stringify } from 'yaml';
 
 import { describeSystemError, FailureError, systemErrorCode, UsageError } from '../errors.ts';
-import { isTemporary, replaceFile, replaceFileAsync, writeFileAtomic } from './atomic-write.ts';
 import { type Lock, takeLock } from './lock.ts';
 
 /**
@@ -58,7 +58,7 @@ export class RunFolder {
         const old =
           mode === 'overwrite' &&
           ([...RUN_FILES, ...OTHER_RUN_FILES].some((file) => file === name) || isEventFile(name));
-        if (old || isTemporary(name)) rmSync(join(folder.path, name), { force: true });
+        if (old || isTemporaryFile(name)) rmSync(join(folder.path, name), { force: true });
       }
       return folder;
     } catch (error) {

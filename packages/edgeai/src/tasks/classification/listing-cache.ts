@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { writeFileAtomic } from '@edgeai/torch/files';
 import { z } from 'zod';
 
-import { writeFileAtomic } from '../../runs/atomic-write.ts';
 import type { LabelledFile } from './image-list.ts';
 
 /** The images of a folder. */

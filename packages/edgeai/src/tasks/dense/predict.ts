@@ -1,14 +1,13 @@
 /** @file Dense maps of image files, samples and videos: as pictures with a legend, as values, and as figures. */
 
 import { join } from 'node:path';
-import { inferenceMode, keep, nn, Scope, saveNpy, scope, Tensor } from '@edgeai/torch';
+import { inferenceMode, keep, nn, Scope, saveNpy, scope, Tensor, writeFileAtomic } from '@edgeai/torch';
 import { io } from '@edgeai/vision';
 import { datasets, type visual } from '@edgeai/xvision';
 
 import { UsageError } from '../../errors.ts';
 import { type FailedImage, outputNames, readImage } from '../../models/image-inputs.ts';
 import type { OpenedModel } from '../../models/open-model.ts';
-import { writeFileAtomic } from '../../runs/atomic-write.ts';
 import { makeFolder } from '../../runs/make-folder.ts';
 import { drawMaps, legendOf, withLegend } from './draw.ts';
 import type { DenseFacts } from './facts.ts';

@@ -1,13 +1,12 @@
 /** @file Motion between image files: as numbers, and as a picture whose colours a wheel explains. */
 
 import { join } from 'node:path';
-import { inferenceMode, nn, Scope, saveNpy, Tensor } from '@edgeai/torch';
+import { inferenceMode, nn, Scope, saveNpy, Tensor, writeFileAtomic } from '@edgeai/torch';
 import { io, transforms, utils } from '@edgeai/vision';
 
 import { FailureError, UsageError } from '../../errors.ts';
 import { type FailedImage, outputNames, readImage } from '../../models/image-inputs.ts';
 import type { OpenedModel } from '../../models/open-model.ts';
-import { writeFileAtomic } from '../../runs/atomic-write.ts';
 import { makeFolder } from '../../runs/make-folder.ts';
 
 /** What moved from one image to the next. */

@@ -1,13 +1,12 @@
 /** @file Classes of the pixels of image files: as pictures with a legend, as class indices, and as shares of the image. */
 
 import { join } from 'node:path';
-import { inferenceMode, noGrad, Scope, stack, Tensor } from '@edgeai/torch';
+import { inferenceMode, noGrad, Scope, stack, Tensor, writeFileAtomic } from '@edgeai/torch';
 import { io, type models, transforms, utils } from '@edgeai/vision';
 
 import { FailureError } from '../../errors.ts';
 import { type FailedImage, outputNames, readImage } from '../../models/image-inputs.ts';
 import type { OpenedModel } from '../../models/open-model.ts';
-import { writeFileAtomic } from '../../runs/atomic-write.ts';
 import { makeFolder } from '../../runs/make-folder.ts';
 
 /** What one image shows. */
