@@ -2,6 +2,12 @@
 
 import type { Side } from './child.ts';
 
+/** Who is measured, and how often each. */
+export interface Settings {
+  readonly sides: readonly Side[];
+  readonly rounds: number;
+}
+
 /** One figure, ours beside theirs. `null` where there is no Python to compare with. */
 export interface Comparison {
   readonly name: string;

@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child, type Side } from './child.ts';
-import { type Comparison, compare } from './compare.ts';
-import type { Settings } from './run.ts';
+import { type Comparison, compare, type Settings } from './compare.ts';
 
 const PHOTOS = 256;
 const WORKERS = 2;

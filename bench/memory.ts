@@ -1,8 +1,7 @@
 /** @file How much memory: peaks of inference and training beside Python, and whether anything grows over many steps. */
 
 import { Child, type Side } from './child.ts';
-import { type Comparison, compare } from './compare.ts';
-import type { Settings } from './run.ts';
+import { type Comparison, compare, type Settings } from './compare.ts';
 
 /** Peak resident memory of a fresh process that did the task a few times, in MiB. */
 async function peak(side: Side, task: 'infer' | 'train', count: number): Promise<number> {

@@ -8,15 +8,10 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Child, pythonHasTorch, type Side } from './child.ts';
-import type { Comparison } from './compare.ts';
+import type { Comparison, Settings } from './compare.ts';
 import { loading, trainingFromPhotos } from './loading.ts';
 import { endurance, peaks } from './memory.ts';
 import { defaults, smallOperators, startUp, trainingSteps } from './speed.ts';
-
-export interface Settings {
-  readonly sides: readonly Side[];
-  readonly rounds: number;
-}
 
 const SUITES: Record<string, (settings: Settings) => Promise<Comparison[]>> = {
   'small-ops': smallOperators,

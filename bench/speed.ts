@@ -3,8 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { Child, commandFor, type Side } from './child.ts';
-import { type Comparison, compare } from './compare.ts';
-import type { Settings } from './run.ts';
+import { type Comparison, compare, type Settings } from './compare.ts';
 
 type Pair = Record<Side, Child>;
 

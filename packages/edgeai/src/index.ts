@@ -8,7 +8,8 @@ export { describeModel, type ModelDescription } from './models/describe-model.ts
 export { type ExportReport, type ExportRequest, exportVerified, randomSamples } from './models/export-model.ts';
 export { listImages } from './models/image-inputs.ts';
 export { loadFitting } from './models/load-weights.ts';
-export { type ModelRequest, type OpenedModel, openModel } from './models/open-model.ts';
+export { type ModelRequest, openModel } from './models/open-model.ts';
+export type { OpenedModel } from './models/opened-model.ts';
 export { type LoadedWeights, readWeights } from './models/read-weights.ts';
 export { type ClassificationConfig, classification } from './recipes/classification-options.ts';
 export { type Problem, RecipeError } from './recipes/problems.ts';

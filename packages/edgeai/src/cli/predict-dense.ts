@@ -6,7 +6,7 @@ import { visual } from '@edgeai/xvision';
 
 import { UsageError } from '../errors.ts';
 import { listImages } from '../models/image-inputs.ts';
-import type { OpenedModel } from '../models/open-model.ts';
+import type { OpenedModel } from '../models/opened-model.ts';
 import { makeFolder } from '../runs/make-folder.ts';
 import type { DenseFacts } from '../tasks/dense/facts.ts';
 import {

@@ -2,7 +2,7 @@
 
 import { FailureError, UsageError } from '../errors.ts';
 import type { FailedImage } from '../models/image-inputs.ts';
-import type { OpenedModel } from '../models/open-model.ts';
+import type { OpenedModel } from '../models/opened-model.ts';
 import { type LabelledFraction, renderBars } from './bars.ts';
 import { type CommandContext, columnsOf, print, printJson } from './context.ts';
 

@@ -1,13 +1,13 @@
 /** @file Builds the model that a command names, with its options and weights; checkpoints of this program say themselves what they are of. */
 
 import { existsSync } from 'node:fs';
-import { manualSeed, type nn, Scope } from '@edgeai/torch';
+import { manualSeed, Scope } from '@edgeai/torch';
 import { downloadWeights } from '@edgeai/vision';
 import { UsageError } from '../errors.ts';
 import type { Json } from '../recipes/kinds.ts';
-import type { TaskFacts } from '../training/task.ts';
 import { models } from './all-models.ts';
 import { buildModel } from './build-model.ts';
+import type { OpenedModel } from './opened-model.ts';
 import { readWeights } from './read-weights.ts';
 import { localFile } from './remote-file.ts';
 import { parseWeightsSpec } from './weights-spec.ts';
@@ -27,19 +27,6 @@ export interface ModelRequest {
   seed?: number | null;
   /** Told about downloads and about keys that do not match. */
   log?: (message: string) => void;
-}
-
-export interface OpenedModel {
-  name: string;
-  options: Readonly<Record<string, Json>>;
-  model: nn.AnyModule;
-  info: models.ModelInfo;
-  /** Shapes of the inputs that the model is usually given; those that the checkpoint was trained for, where it says. */
-  inputShapes: number[][];
-  /** What the checkpoint says of itself; null without one, or where somebody else wrote it. */
-  facts: TaskFacts | null;
-  /** The published entry, where one was named. */
-  entry: models.Weights | null;
 }
 
 /**

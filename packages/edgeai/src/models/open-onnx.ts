@@ -7,7 +7,7 @@ import { ArgumentError } from '@edgeai/torch';
 
 import { FailureError, UsageError } from '../errors.ts';
 import { factsOf } from './model-facts.ts';
-import type { OpenedModel } from './open-model.ts';
+import type { OpenedModel } from './opened-model.ts';
 
 /**
  * The network in a file, in evaluation mode. Classes and preprocessing come from the file where it was written here.

@@ -3,9 +3,7 @@
 import { join } from 'node:path';
 import type { quantization } from '@edgeai/modelopt';
 import { readOnnx } from '@edgeai/onnx';
-import { scope } from '@edgeai/torch';
-
-import { writeText } from './quantize.ts';
+import { scope, writeFileAtomic } from '@edgeai/torch';
 
 /** One rounded tensor. */
 export interface TensorRange {
@@ -87,9 +85,9 @@ export function writeTidlFiles(
       '}',
     ].join('\n'),
   );
-  writeText(join(outputDir, 'tidl_quant_params.prototxt'), `${entries.join('\n')}\n`);
+  writeFileAtomic(join(outputDir, 'tidl_quant_params.prototxt'), `${entries.join('\n')}\n`);
   const options = tidlOptions(model, ranges, { prequantized });
-  writeText(join(outputDir, 'tidl_import.json'), `${JSON.stringify(options, null, 2)}\n`);
+  writeFileAtomic(join(outputDir, 'tidl_import.json'), `${JSON.stringify(options, null, 2)}\n`);
   return ['tidl_quant_params.prototxt', 'tidl_import.json'];
 }
 

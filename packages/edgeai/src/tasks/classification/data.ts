@@ -2,23 +2,16 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { data } from '@edgeai/torch';
 import { datasets, type transforms } from '@edgeai/vision';
 
 import { FailureError, UsageError } from '../../errors.ts';
 import type { ClassificationConfig } from '../../recipes/classification-options.ts';
 import { classMapping } from './class-names.ts';
+import type { ClassificationData } from './classification-data.ts';
 import { ImageList, type LabelledFile } from './image-list.ts';
 import { openFashionMnistInWorkers } from './in-workers.ts';
 import { cachedListing, type Listing } from './listing-cache.ts';
-import type { ClassificationSample } from './mix.ts';
 import { PackedImages, splitsOf } from './packed.ts';
-
-/** Images with their classes. */
-export type ClassificationData = data.Dataset<ClassificationSample> & {
-  /** Names by class index. */
-  readonly classes: readonly string[];
-};
 
 /** Which images are meant. */
 export type DataConfig = Pick<ClassificationConfig, 'dataset' | 'dataPath' | 'annotationPrefix' | 'cacheDataset'>;

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { datasets, type transforms } from '@edgeai/vision';
 
-import type { ClassificationData } from './data.ts';
+import type { ClassificationData } from './classification-data.ts';
 
 /** Opens a part of Fashion-MNIST; `root` is where to look for it, and to download it to where it is not on this machine. */
 export function openFashionMnist(

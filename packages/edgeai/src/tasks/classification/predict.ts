@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 import { FailureError } from '../../errors.ts';
 import { type FailedImage, readImage } from '../../models/image-inputs.ts';
-import type { OpenedModel } from '../../models/open-model.ts';
+import type { OpenedModel } from '../../models/opened-model.ts';
 import { evaluationTransform, type Preprocessing } from './transforms.ts';
 
 export interface ImagePrediction {

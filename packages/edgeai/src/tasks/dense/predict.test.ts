@@ -11,7 +11,7 @@ import { io } from '@edgeai/vision';
 import type { datasets } from '@edgeai/xvision';
 
 import { models } from '../../models/all-models.ts';
-import type { OpenedModel } from '../../models/open-model.ts';
+import type { OpenedModel } from '../../models/opened-model.ts';
 import { denseTasks } from '../../recipes/dense-options.ts';
 import { resolveRecipe } from '../../recipes/resolve.ts';
 import { drawMaps, legendOf } from './draw.ts';

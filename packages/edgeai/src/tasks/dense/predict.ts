@@ -7,7 +7,7 @@ import { datasets, type visual } from '@edgeai/xvision';
 
 import { UsageError } from '../../errors.ts';
 import { type FailedImage, outputNames, readImage } from '../../models/image-inputs.ts';
-import type { OpenedModel } from '../../models/open-model.ts';
+import type { OpenedModel } from '../../models/opened-model.ts';
 import { makeFolder } from '../../runs/make-folder.ts';
 import { drawMaps, legendOf, withLegend } from './draw.ts';
 import type { DenseFacts } from './facts.ts';

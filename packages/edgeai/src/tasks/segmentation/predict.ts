@@ -6,7 +6,7 @@ import { io, type models, transforms, utils } from '@edgeai/vision';
 
 import { FailureError } from '../../errors.ts';
 import { type FailedImage, outputNames, readImage } from '../../models/image-inputs.ts';
-import type { OpenedModel } from '../../models/open-model.ts';
+import type { OpenedModel } from '../../models/opened-model.ts';
 import { makeFolder } from '../../runs/make-folder.ts';
 
 /** What one image shows. */
