@@ -7,8 +7,9 @@
  */
 
 import { fx, type nn } from '@edgeai/torch';
-import { type Place, type ResolvedConfig, schemeFor } from './config.ts';
+import { type ResolvedConfig, schemeFor } from './config.ts';
 import { clampIsNonNegative, type OperatorRule, operatorRule } from './operators.ts';
+import type { Place } from './override.ts';
 import { defineScheme, type QuantizationScheme } from './scheme.ts';
 
 /** A range: one quantiser, at one or more places. */

@@ -27,9 +27,7 @@ export {
 } from './analysis/index.ts';
 export {
   mixedPrecision,
-  type Place,
   type QuantizationConfig,
-  type QuantizationOverride,
   type ResolvedConfig,
   resolveConfig,
   schemeFor,
@@ -41,6 +39,7 @@ export { createObserver, observerKinds } from './observers/create.ts';
 export { Observer, type ObserverContext, type RangeSearch } from './observers/observer.ts';
 export type { ObserverKind, ObserverSpec } from './observers/spec.ts';
 export { type OperatorRole, type OperatorRule, operatorRules } from './operators.ts';
+export type { Place, QuantizationOverride } from './override.ts';
 export {
   ceilPowerOfTwo,
   chooseParameters,

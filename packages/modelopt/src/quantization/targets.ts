@@ -1,7 +1,7 @@
 /** @file What devices accept, as profiles: schemes, and operators that must be quantised otherwise. */
 
 import { ArgumentError } from '@edgeai/torch';
-import type { QuantizationOverride } from './config.ts';
+import type { QuantizationOverride } from './override.ts';
 import { defineQConfig, type QConfig } from './qconfig.ts';
 import type { SchemeOptions } from './scheme.ts';
 

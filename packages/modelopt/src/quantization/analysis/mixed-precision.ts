@@ -4,8 +4,8 @@
  */
 
 import { type nn, noGrad, scope } from '@edgeai/torch';
-import type { QuantizationOverride } from '../config.ts';
 import { FakeQuantize } from '../fake-quantize.ts';
+import type { QuantizationOverride } from '../override.ts';
 import type { CalibrationData, ProgressCallback } from '../ptq/batches.ts';
 import type { QuantizedLayer } from '../quantized-layer.ts';
 import type { QuantizedModel } from '../quantized-model.ts';

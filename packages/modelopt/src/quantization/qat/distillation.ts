@@ -1,7 +1,7 @@
 /** @file Distillation: the quantised network learns from what the float network answers (Hinton et al., 2015, arXiv:1503.02531). */
 
 import { ArgumentError, dispose, keep, nn, noGrad, type Tensor } from '@edgeai/torch';
-import { matchesGlob } from '../config.ts';
+import { matchesGlob } from '../override.ts';
 import type { QuantizedModel } from '../quantized-model.ts';
 
 export interface DistillationOptions {
