@@ -2,11 +2,11 @@
 
 import { join } from 'node:path';
 import { quantization } from '@edgeai/modelopt';
-import { type nn, scope, type Tensor } from '@edgeai/torch';
+import { type nn, scope, type Tensor, writeFileAtomic } from '@edgeai/torch';
 import { io, transforms } from '@edgeai/vision';
 import { formatNumber } from '../cli/format.ts';
 import type { TaskLog } from '../tasks/classification/build-model.ts';
-import { finiteOrNull, type Quantized, type QuantizeReport, writeText } from './quantize.ts';
+import { finiteOrNull, type Quantized, type QuantizeReport } from './quantize.ts';
 import type { QuantizationSubject } from './subject.ts';
 
 export interface AnalyzeOptions {
@@ -62,7 +62,7 @@ export async function analyzeQuantized<Batch>(
       progress,
     });
     const found: AnalysisReport = { noise, sensitivity, precision, observers };
-    writeText(join(outputDir, 'analysis.json'), `${JSON.stringify(found, finiteOrNull)}\n`);
+    writeFileAtomic(join(outputDir, 'analysis.json'), `${JSON.stringify(found, finiteOrNull)}\n`);
     const html = quantization.renderReport({
       title: `${report.model}, quantised for ${report.config.target ?? 'its schemes'}`,
       summary: summaryOf(report),
@@ -70,7 +70,7 @@ export async function analyzeQuantized<Batch>(
       graph: quantization.drawErrors(quantized, noise),
       images: await thumbnails(subject, report),
     });
-    writeText(join(outputDir, 'report.html'), html);
+    writeFileAtomic(join(outputDir, 'report.html'), html);
     return found;
   } finally {
     reference.dispose();
@@ -91,20 +91,21 @@ function summaryOf({ comparison, steps, calibrationImages, onnx, speed, peakMiB 
       `${texts.join(', ')}${others.length === 0 ? '' : `; not calibrated with: ${others.join(', ')}`}`,
     ]);
   }
-  lines.push([
-    'results against float',
-    `${sqnr.toFixed(1)} dB, ${sameClass.floatQuantized.toFixed(2)} % of classes the same`,
-  ]);
+  lines.push(['results against float', `${sqnr.toFixed(1)} dB${classesTheSame(sameClass.floatQuantized)}`]);
   lines.push([
     'model.onnx in onnxruntime',
     onnx.file === null
       ? `none: ${onnx.reason}`
-      : `${sameClass.quantizedOnnx?.toFixed(2)} % of classes the same, ${withinOneStep?.toFixed(2)} % of values within one step`,
+      : `${withinOneStep?.toFixed(2)} % of values within one step${classesTheSame(sameClass.quantizedOnnx)}`,
   ]);
   if (speed !== null)
     lines.push(['speed', `${speed.ratio.toFixed(2)} times as fast as the float file (${speed.threads} threads)`]);
   lines.push(['peak memory', `${peakMiB} MiB`]);
   return lines;
+}
+
+function classesTheSame(percent: number | null): string {
+  return percent === null ? '' : `, ${percent.toFixed(2)} % of classes the same`;
 }
 
 const THUMBNAIL = 150;

@@ -24,8 +24,8 @@ export interface Comparison {
   readonly images: number;
   /** Of all images, and of those that were not used for the calibration (null where there were none). */
   readonly figures: Partial<Record<Contestant, { all: Record<string, number>; unseen: Record<string, number> | null }>>;
-  /** Percent of positions where the class with the largest score is the same. */
-  readonly sameClass: { readonly floatQuantized: number; readonly quantizedOnnx: number | null };
+  /** Percent of positions where the class with the largest score is the same; null where the first output holds no scores of classes. */
+  readonly sameClass: { readonly floatQuantized: number | null; readonly quantizedOnnx: number | null };
   /** Percent of the file's output values that are within one step of those of the network with quantisers. */
   readonly withinOneStep: number | null;
   /** Signal-to-noise ratio of the first output against the float network, in dB. */
@@ -105,8 +105,8 @@ export async function compareNetworks<Batch>(
     images,
     figures: Object.fromEntries([...meters].map(([name, meter]) => [name, figuresOf(meter)])),
     sameClass: {
-      floatQuantized: (100 * counts.float) / counts.positions,
-      quantizedOnnx: onnx === null ? null : (100 * counts.onnx) / counts.positions,
+      floatQuantized: counts.positions === 0 ? null : (100 * counts.float) / counts.positions,
+      quantizedOnnx: onnx === null || counts.positions === 0 ? null : (100 * counts.onnx) / counts.positions,
     },
     withinOneStep: onnx === null ? null : (100 * counts.close) / counts.values,
     sqnr: 10 * Math.log10(counts.signal / counts.noise),
@@ -136,12 +136,15 @@ function addDifferences(
   if (reference === undefined || found === undefined) return;
   counts.signal += reference.double().square().sum().item();
   counts.noise += found.double().sub(reference).square().sum().item();
-  const classes = classesOf(found);
-  counts.positions += classes.numel();
-  counts.float += classes.eq(classesOf(reference)).sum().item();
   const [exported] = onnx ?? [];
+  if (hasClasses(found)) {
+    const classes = found.argmax(1);
+    const agreeing = (scores: Tensor) => classes.eq(scores.argmax(1)).sum().item();
+    counts.positions += classes.numel();
+    counts.float += agreeing(reference);
+    if (exported !== undefined) counts.onnx += agreeing(exported);
+  }
   if (exported === undefined) return;
-  counts.onnx += classes.eq(classesOf(exported)).sum().item();
   for (const [i, value] of (quantized ?? []).entries()) {
     const other = onnx?.[i];
     if (other === undefined) continue;
@@ -178,9 +181,9 @@ function imageErrors(results: ReadonlyMap<Contestant, readonly Tensor[]>, first:
   });
 }
 
-/** The class of each position: scores are counted along dimension 1. */
-function classesOf(scores: Tensor): Tensor {
-  return scores.ndim < 2 ? scores.round() : scores.argmax(1);
+/** Scores are counted along dimension 1; a single one, such as a depth, is no class. */
+function hasClasses(scores: Tensor): boolean {
+  return scores.ndim >= 2 && scores.size(1) > 1;
 }
 
 /** The tensors in what a network returned, in order. */

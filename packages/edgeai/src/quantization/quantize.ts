@@ -145,13 +145,8 @@ export async function quantizeNetwork<Batch>(
     peakMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     files: [...files, 'result.json'],
   };
-  writeText(join(outputDir, 'result.json'), `${JSON.stringify(report, finiteOrNull, 2)}\n`);
+  writeFileAtomic(join(outputDir, 'result.json'), `${JSON.stringify(report, finiteOrNull, 2)}\n`);
   return { report, quantized: model, images };
-}
-
-/** Writes a text so that a crash leaves the old file or the new one. */
-export function writeText(path: string, text: string): void {
-  writeFileAtomic(path, text);
 }
 
 type Exported =

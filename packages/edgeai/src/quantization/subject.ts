@@ -80,6 +80,22 @@ export class CalibrationImages {
   }
 }
 
+export interface SubjectOptions {
+  calibrationImages: number;
+  /** Measure on so many images at most, those of the calibration among them; `null`: on all. */
+  evaluationImages: number | null;
+}
+
+/** Which of `length` images a network is calibrated with, and which others it is measured on. */
+export function shareOut(
+  length: number,
+  { calibrationImages, evaluationImages }: SubjectOptions,
+): { chosen: number[]; unseen: number[] } {
+  const { chosen, rest } = spreadIndices(length, calibrationImages);
+  const most = evaluationImages === null ? rest.length : Math.max(evaluationImages - chosen.length, 0);
+  return { chosen, unseen: spreadIndices(rest.length, most).chosen.map((i) => rest[i] ?? 0) };
+}
+
 /** `count` of `length` indices, spread evenly, and the rest. */
 export function spreadIndices(length: number, count: number): { chosen: number[]; rest: number[] } {
   const wanted = Math.min(count, length);

@@ -2,7 +2,7 @@
 
 import { data, nn, scope, type Tensor } from '@edgeai/torch';
 
-import { type QuantizationSubject, spreadIndices } from '../../quantization/subject.ts';
+import { type QuantizationSubject, type SubjectOptions, shareOut } from '../../quantization/subject.ts';
 import type { ClassificationConfig } from '../../recipes/classification-options.ts';
 import type { TaskFacts } from '../../training/task.ts';
 import { buildClassifier, classifierOptions, type TaskLog } from './build-model.ts';
@@ -14,16 +14,10 @@ import { ClassificationMeter } from './meter.ts';
 import type { ClassificationBatch } from './mix.ts';
 import { preprocessingOf } from './transforms.ts';
 
-export interface SubjectOptions {
-  calibrationImages: number;
-  /** Measure on so many images at most, those of the calibration among them; `null`: on all. */
-  evaluationImages: number | null;
-}
-
 /** Opens evaluation images and network; the images of the calibration are spread over all of them. */
 export async function openClassificationSubject(
   config: ClassificationConfig,
-  { calibrationImages, evaluationImages }: SubjectOptions,
+  subjectOptions: SubjectOptions,
   log: TaskLog,
 ): Promise<QuantizationSubject<ClassificationBatch>> {
   const preprocessing = preprocessingOf(config);
@@ -41,9 +35,7 @@ export async function openClassificationSubject(
     classes: [...images.classes],
     preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
   };
-  const { chosen, rest } = spreadIndices(images.length, calibrationImages);
-  const most = evaluationImages === null ? rest.length : Math.max(evaluationImages - chosen.length, 0);
-  const unseen = spreadIndices(rest.length, most).chosen.map((i) => rest[i] ?? 0);
+  const { chosen, unseen } = shareOut(images.length, subjectOptions);
   const loader = (indices: readonly number[]) =>
     new data.DataLoader(new data.Subset(images, indices), { ...loaderOptions(config), collateFn: collateInWorkers });
   const criterion = new nn.CrossEntropyLoss();

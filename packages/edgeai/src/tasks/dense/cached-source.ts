@@ -39,13 +39,13 @@ export class CachedSource implements datasets.DenseSource {
 
   finish(loaded: unknown, index: number): Kept {
     const known = this.#kept.get(index);
-    if (known !== undefined) return known;
+    if (known !== undefined) return shown(known);
     const made = this.#source.finish(loaded, index);
     if (this.#bytes > MOST_BYTES) return made;
     const kept: Kept = { images: made.images.map(copy), targets: made.targets.map(copy) };
     this.#kept.set(index, kept);
     for (const tensor of [...kept.images, ...kept.targets]) this.#bytes += tensor.numel() * dtypeSize(tensor.dtype);
-    return kept;
+    return shown(kept);
   }
 
   describe(index: number): string {
@@ -59,6 +59,11 @@ export class CachedSource implements datasets.DenseSource {
     this.#kept.clear();
     this.#bytes = 0;
   }
+}
+
+/** The same maps by handles that whoever gets them may dispose: a transform that changes nothing hands them on. */
+function shown({ images, targets }: Kept): Kept {
+  return { images: images.map((map) => map.detach()), targets: targets.map((map) => map.detach()) };
 }
 
 /** A tensor of its own that no scope releases. */

@@ -51,7 +51,7 @@ export function openSamples(config: DenseConfig, split: datasets.Split): dataset
 /** How batches are made. */
 export function loaderOf(
   config: DenseConfig,
-  samples: datasets.DenseDataset,
+  samples: data.Dataset<transforms.DenseSample>,
   shuffle: boolean,
 ): data.DataLoader<transforms.DenseSample, datasets.DenseBatch> {
   return new data.DataLoader(samples, {

@@ -3,7 +3,11 @@
 import { type datasets, transforms } from '@edgeai/xvision';
 import { z } from 'zod';
 
+import type { DenseConfig } from '../../recipes/dense-options.ts';
+import type { Json } from '../../recipes/kinds.ts';
 import type { TaskFacts } from '../../training/task.ts';
+import { pipelineOf } from './data.ts';
+import { kindsOf } from './maps.ts';
 
 const colour = z.tuple([z.number(), z.number(), z.number()]);
 const target = z.union([
@@ -26,6 +30,32 @@ const preprocessing = z.object({
   backend: z.enum(['tensor', 'opencv']).default('tensor'),
   targets: z.array(target).min(1),
 });
+
+/** What is kept with a network. @param options of the network's constructor */
+export function factsOf(
+  name: string,
+  config: DenseConfig,
+  options: Readonly<Record<string, Json>>,
+  targets: readonly datasets.TargetInfo[],
+): TaskFacts {
+  const [height = 0, width = 0] = config.imgResize;
+  const { scale: _, rotation: __, grayscale: ___, ...pipeline } = pipelineOf(config);
+  const [first] = targets;
+  return {
+    task: name,
+    model: config.model.toLowerCase(),
+    modelOptions: options,
+    inputShapes: Array.from({ length: config.inputImages }, () => [1, 3, height, width]),
+    classes: first !== undefined && first.kind !== 'depth' ? first.classes : [],
+    preprocessing: {
+      kind: 'dense',
+      tasks: kindsOf(config),
+      dataset: config.dataset,
+      ...(JSON.parse(JSON.stringify(pipeline)) as Record<string, Json>),
+      ...(JSON.parse(JSON.stringify({ targets })) as Record<string, Json>),
+    },
+  };
+}
 
 export interface DenseFacts {
   /** The data set that the network was trained on. */

@@ -6,6 +6,7 @@ import { type datasets, models as xmodels } from '@edgeai/xvision';
 
 import { UsageError } from '../../errors.ts';
 import { models } from '../../models/all-models.ts';
+import { buildModel } from '../../models/build-model.ts';
 import { loadFitting } from '../../models/load-weights.ts';
 import { fetchEntry } from '../../models/open-model.ts';
 import { readWeights } from '../../models/read-weights.ts';
@@ -14,8 +15,16 @@ import type { DenseConfig } from '../../recipes/dense-options.ts';
 import type { Json } from '../../recipes/kinds.ts';
 import type { TaskLog } from '../classification/build-model.ts';
 
-/** Constructor options that follow from the data. Throws a UsageError where the network cannot have them. */
-export function networkOptions(config: DenseConfig, targets: readonly datasets.TargetInfo[]): Record<string, Json> {
+/**
+ * Constructor options that follow from the data. Throws a UsageError where the network cannot have them.
+ *
+ * @param rounded there will be quantisers in the network: its results are then scores, the last thing that has a range
+ */
+export function networkOptions(
+  config: DenseConfig,
+  targets: readonly datasets.TargetInfo[],
+  rounded = false,
+): Record<string, Json> {
   const info = models.getModelInfo(config.model);
   const channels = targets.map((target) => (target.kind === 'depth' ? 1 : target.classes.length));
   if (!('outputChannels' in info.defaultOptions)) {
@@ -33,6 +42,7 @@ export function networkOptions(config: DenseConfig, targets: readonly datasets.T
     ...(targets.some((target) => target.kind === 'depth')
       ? { outputRange: targets.map((target) => (target.kind === 'depth' ? [0, 128] : null)) }
       : {}),
+    ...(rounded ? { rawOutputs: true } : {}),
     ...config.modelOption,
   };
 }
@@ -47,7 +57,7 @@ export async function buildNetwork(
   { exact, log }: { exact: boolean; log: TaskLog },
 ): Promise<nn.AnyModule> {
   const file = config.weights === null ? null : await weightsFile(config.weights, log);
-  const model = models.getModel<nn.AnyModule>(config.model, options);
+  const model = buildModel(config.model, options);
   if (file === null) return model;
   if (exact) model.loadStateDict(readWeights(file, config.weightsStateDictName).state);
   else if (model instanceof xmodels.Pixel2PixelNet) {
@@ -96,6 +106,8 @@ export function runNetwork(model: nn.AnyModule, images: readonly Tensor[]): Maps
   }
   const output: unknown = model(...images);
   if (output instanceof Tensor) return { maps: [output], auxiliary: null };
+  // Of a captured network the class is gone, its results are as they were.
+  if (Array.isArray(output)) return { maps: output as Tensor[], auxiliary: null };
   const { out, aux } = output as { out?: Tensor; aux?: Tensor };
   if (!(out instanceof Tensor)) throw new UsageError('--model: the network gives no map');
   return { maps: [out], auxiliary: aux ?? null };

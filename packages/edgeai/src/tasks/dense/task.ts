@@ -8,6 +8,7 @@ import type { Json } from '../../recipes/kinds.ts';
 import type { EvaluationTask, Placement, StepResult, Task, TaskFacts } from '../../training/task.ts';
 import type { TaskLog } from '../classification/build-model.ts';
 import { loaderOf, openSamples, pipelineOf } from './data.ts';
+import { factsOf } from './facts.ts';
 import { kindsOf, makeLosses, type TaskLoss } from './maps.ts';
 import { DECISIVE, DenseMeter, toSizeOf } from './meter.ts';
 import { buildNetwork, networkOptions, runNetwork } from './network.ts';
@@ -28,7 +29,7 @@ export async function openDenseTask(
   const train = openSamples(config, 'train');
   const evaluation = openSamples(config, 'val');
   log.info(`data: ${train.length} samples to train, ${evaluation.length} to evaluate`);
-  const options = networkOptions(config, train.targets);
+  const options = networkOptions(config, train.targets, config.quantization !== null);
   const model = await buildNetwork(config, options, { exact: false, log });
   return new DenseTask({ name, config, options, model, train, evaluation });
 }
@@ -73,11 +74,18 @@ export class DenseNetwork implements EvaluationTask<datasets.DenseBatch, Output>
 
   step(model: nn.AnyModule, { images, targets }: datasets.DenseBatch): StepResult<Output> {
     const { maps, auxiliary } = runNetwork(model, images);
-    const parts = maps.map((map, i) => this.#lossOf(i, map, targets[i] as Tensor));
-    const loss = this.#combine(model, parts);
+    const loss = this.lossOf(model, maps, targets);
     if (auxiliary === null) return { loss, output: maps };
     const extra = this.#lossOf(0, auxiliary, targets[0] as Tensor);
     return { loss: extra === null ? loss : loss.add(extra.mul(AUXILIARY)), output: maps };
+  }
+
+  /** The losses of all maps together. @param model its mode says how they are weighed */
+  lossOf(model: nn.AnyModule, maps: readonly Tensor[], targets: readonly Tensor[]): Tensor {
+    return this.#combine(
+      model,
+      maps.map((map, i) => this.#lossOf(i, map, targets[i] as Tensor)),
+    );
   }
 
   /** `null` where nothing in the batch is known of the task. */
@@ -135,23 +143,7 @@ class DenseTask extends DenseNetwork implements Task<datasets.DenseBatch, Output
     this.#evaluationData = evaluation;
     this.#pipeline = pipelineOf(config);
     this.#shown = config.tensorboardNumImgs;
-    const [height = 0, width = 0] = config.imgResize;
-    const { scale: _, rotation: __, grayscale: ___, ...preprocessing } = this.#pipeline;
-    const [first] = this.targets;
-    this.facts = {
-      task: name,
-      model: config.model.toLowerCase(),
-      modelOptions: options,
-      inputShapes: Array.from({ length: config.inputImages }, () => [1, 3, height, width]),
-      classes: first !== undefined && first.kind !== 'depth' ? first.classes : [],
-      preprocessing: {
-        kind: 'dense',
-        tasks: kinds,
-        dataset: config.dataset,
-        ...(JSON.parse(JSON.stringify(preprocessing)) as Record<string, Json>),
-        ...(JSON.parse(JSON.stringify({ targets: this.targets })) as Record<string, Json>),
-      },
-    };
+    this.facts = factsOf(name, config, options, this.targets);
   }
 
   get modelName(): string {

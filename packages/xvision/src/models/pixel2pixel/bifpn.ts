@@ -64,22 +64,22 @@ class BiFpnBlock extends nn.Module<[readonly Tensor[]], Tensor[]> {
       const sum = this.up_adds.at(i)(inputs[i] as Tensor, this.ups.at(i)(up[i + 1] as Tensor));
       up[i] = pipe(sum, this.up_acts.at(i), this.up_convs.at(i));
     }
-    return this.downs === undefined ? up : this.#goUp(inputs, up, this.downs);
+    return this.downs === undefined ? up : goUp(this as Required<BiFpnBlock>, inputs, up);
   }
+}
 
-  /** Fine to coarse: each level adds its input, what the way down made of it, and the finer level. */
-  #goUp(inputs: readonly Tensor[], up: readonly Tensor[], halvings: nn.ModuleList): Tensor[] {
-    const { down_convs: convs, down_acts: acts, down_adds1: first, down_adds2: second } = this as Required<BiFpnBlock>;
-    const top = inputs.length - 1;
-    const down: Tensor[] = [up[0] as Tensor];
-    for (let i = 0; i < top; i++) {
-      // At the top level both are one tensor.
-      const kept = i + 1 === top ? (up[i + 1] as Tensor) : first.at(i)(inputs[i + 1] as Tensor, up[i + 1] as Tensor);
-      const sum = second.at(i)(kept, halvings.at(i)(down[i] as Tensor));
-      down.push(pipe(sum, acts.at(i), convs.at(i)));
-    }
-    return down;
+/** Fine to coarse: each level adds its input, what the way down made of it, and the finer level. */
+function goUp(block: Required<BiFpnBlock>, inputs: readonly Tensor[], up: readonly Tensor[]): Tensor[] {
+  const { downs: halvings, down_convs: convs, down_acts: acts, down_adds1: first, down_adds2: second } = block;
+  const top = inputs.length - 1;
+  const down: Tensor[] = [up[0] as Tensor];
+  for (let i = 0; i < top; i++) {
+    // At the top level both are one tensor.
+    const kept = i + 1 === top ? (up[i + 1] as Tensor) : first.at(i)(inputs[i + 1] as Tensor, up[i + 1] as Tensor);
+    const sum = second.at(i)(kept, halvings.at(i)(down[i] as Tensor));
+    down.push(pipe(sum, acts.at(i), convs.at(i)));
   }
+  return down;
 }
 
 /** The encoder's stages in the decoder's channels, and the coarser levels that pooling makes of the last stage as it came. */

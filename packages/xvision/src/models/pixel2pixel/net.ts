@@ -37,14 +37,15 @@ export class Pixel2PixelNet extends nn.Module<Tensor[], Tensor[]> {
   readonly sizeMultiple: number;
   /** Default: all decoders get the same features. */
   splitFeatures: FeatureSplit | null = null;
-  /** Give scores of classes in evaluation too, as training and losses need them. Default `false`. */
-  rawOutputs = false;
+  /** Give scores of classes in evaluation too, as training and losses need them. Default: what the options say. */
+  rawOutputs: boolean;
 
   /** @throws {ArgumentError} for options that do not go together */
   constructor(description: Pixel2PixelDescription, given: Pixel2PixelOptions = {}) {
     super();
     const options = resolveOptions(given);
     this.options = options;
+    this.rawOutputs = options.rawOutputs;
     if (options.normalizeInput)
       this.normalisers = new nn.ModuleList(options.inputChannels.map((channels) => new nn.BatchNorm2d(channels)));
     this.encoder = new MultiInputEncoder(
@@ -77,8 +78,8 @@ export class Pixel2PixelNet extends nn.Module<Tensor[], Tensor[]> {
   }
 
   forward(...inputs: Tensor[]): Tensor[] {
-    this.#check(inputs);
     const { normalisers, options } = this;
+    checkInputs(inputs, options.inputChannels, this.sizeMultiple);
     const given = normalisers === undefined ? inputs : inputs.map((input, i) => normalisers.at(i)(input));
     const encoded = this.encoder(...given);
     const frozen = options.freezeEncoder
@@ -93,37 +94,38 @@ export class Pixel2PixelNet extends nn.Module<Tensor[], Tensor[]> {
       const map = decoder({ ...frozen, features: split?.[i] ?? frozen.features }) as Tensor;
       return options.freezeDecoder ? map.detach() : map;
     });
-    const outputs = count === options.outputChannels.length ? maps : this.#share(maps[0] as Tensor);
+    const outputs =
+      count === options.outputChannels.length ? maps : shareOut(maps[0] as Tensor, options.outputChannels);
     return outputs.map((map, i) =>
       !this.training && !this.rawOutputs && options.outputType[i] === 'segmentation'
         ? map.argmax({ dim: 1, keepdim: true })
         : map,
     );
   }
+}
 
-  #share(map: Tensor): Tensor[] {
-    let start = 0;
-    return this.options.outputChannels.map((channels) => {
-      const part = map.narrow(1, start, channels);
-      start += channels;
-      return part;
-    });
-  }
+/** Consecutive channels of one map as a map each. */
+function shareOut(map: Tensor, outputChannels: readonly number[]): Tensor[] {
+  let start = 0;
+  return outputChannels.map((channels) => {
+    const part = map.narrow(1, start, channels);
+    start += channels;
+    return part;
+  });
+}
 
-  #check(inputs: readonly Tensor[]): void {
-    const { inputChannels } = this.options;
-    if (inputs.length !== inputChannels.length)
-      throw ArgumentError.expected('inputs', `${inputChannels.length} images`, inputs.length);
-    for (const [i, input] of inputs.entries()) {
-      const [, channels = 0, height = 0, width = 0] = input.shape;
-      const fits = input.ndim === 4 && channels === inputChannels[i];
-      if (!fits || height % this.sizeMultiple !== 0 || width % this.sizeMultiple !== 0) {
-        throw ArgumentError.expected(
-          `inputs[${i}]`,
-          `the shape (N, ${inputChannels[i]}, H, W) with H and W multiples of ${this.sizeMultiple}`,
-          input.shape,
-        );
-      }
+function checkInputs(inputs: readonly Tensor[], inputChannels: readonly number[], sizeMultiple: number): void {
+  if (inputs.length !== inputChannels.length)
+    throw ArgumentError.expected('inputs', `${inputChannels.length} images`, inputs.length);
+  for (const [i, input] of inputs.entries()) {
+    const [, channels = 0, height = 0, width = 0] = input.shape;
+    const fits = input.ndim === 4 && channels === inputChannels[i];
+    if (!fits || height % sizeMultiple !== 0 || width % sizeMultiple !== 0) {
+      throw ArgumentError.expected(
+        `inputs[${i}]`,
+        `the shape (N, ${inputChannels[i]}, H, W) with H and W multiples of ${sizeMultiple}`,
+        input.shape,
+      );
     }
   }
 }

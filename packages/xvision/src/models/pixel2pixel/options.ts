@@ -30,6 +30,8 @@ export interface Pixel2PixelOptions {
   freezeEncoder?: boolean;
   /** No gradients reach the decoders. Default `false`. */
   freezeDecoder?: boolean;
+  /** Scores of classes in evaluation too, in the place of class indices. Default `false`. */
+  rawOutputs?: boolean;
   /** Dilations of the three atrous branches. Default 6, 12, 18. */
   asppDil?: readonly number[];
   /** Spatial convolutions of the decoder without norm and activation. Default `false`. */
@@ -96,6 +98,7 @@ export function resolveOptions(given: Pixel2PixelOptions): ResolvedOptions {
     predictionChannels: given.predictionChannels ?? null,
     freezeEncoder: given.freezeEncoder ?? false,
     freezeDecoder: given.freezeDecoder ?? false,
+    rawOutputs: given.rawOutputs ?? false,
     asppDil,
     linearDw: given.linearDw ?? false,
     interpolationType,

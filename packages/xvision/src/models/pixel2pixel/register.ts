@@ -277,6 +277,7 @@ const DEFAULTS: Readonly<Record<keyof Pixel2PixelOptions, unknown>> = {
   predictionChannels: undefined,
   freezeEncoder: false,
   freezeDecoder: false,
+  rawOutputs: false,
   asppDil: [6, 12, 18],
   linearDw: false,
   interpolationType: 'upsample',
