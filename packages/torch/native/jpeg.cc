@@ -18,6 +18,10 @@
 #include <jpeglib.h>
 // After jpeglib.h.
 #include <jerror.h>
+
+#if defined(LIBJPEG_TURBO_VERSION_NUMBER) && LIBJPEG_TURBO_VERSION_NUMBER >= 2000000
+#define EDGEAI_JPEG_SKIPS
+#endif
 #endif
 
 namespace edgeai {
@@ -37,25 +41,49 @@ struct Image {
 
 #ifdef EDGEAI_HAS_JPEG
 
+// Where libjpeg's complaints go. They leave by longjmp, so whoever calls libjpeg holds nothing with a destructor.
 struct Failure {
   jpeg_error_mgr base;
   std::jmp_buf jump;
-  char message[JMSG_LENGTH_MAX];
+  // Pixels are being read: what goes wrong now is the file's fault, and no other decoder's affair.
+  bool begun = false;
+  char message[JMSG_LENGTH_MAX] = "";
 };
 
-void give_up(j_common_ptr info) { std::longjmp(reinterpret_cast<Failure*>(info->err)->jump, 1); }
-// Any warning means a damaged file: the other decoder judges it.
-void give_up_on_warning(j_common_ptr info, int level) {
-  if (level < 0) give_up(info);
+// Bytes before a marker that belong to nothing. Some cameras leave a few; where many are left over, data was lost before.
+constexpr int kOverlookedBytes = 32;
+
+// libjpeg goes on after these, but not with the picture that was stored. Its other warnings are about oddities.
+bool is_damage(const jpeg_error_mgr& error) {
+  switch (error.msg_code) {
+    case JWRN_JPEG_EOF:
+    case JWRN_HIT_MARKER:
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_ARITH_BAD_CODE:
+    case JWRN_MUST_RESYNC:
+      return true;
+    case JWRN_EXTRANEOUS_DATA:
+      return error.msg_parm.i[0] > kOverlookedBytes;
+    default:
+      return false;
+  }
 }
 
-void give_up_with_message(j_common_ptr info) {
-  (*info->err->format_message)(info, reinterpret_cast<Failure*>(info->err)->message);
-  give_up(info);
+void give_up(j_common_ptr info) {
+  auto* failure = reinterpret_cast<Failure*>(info->err);
+  (*info->err->format_message)(info, failure->message);
+  std::longjmp(failure->jump, 1);
 }
-// An image that ends too early is damaged; the other warnings are about oddities.
-void give_up_at_early_end(j_common_ptr info, int level) {
-  if (level < 0 && info->err->msg_code == JWRN_JPEG_EOF) give_up_with_message(info);
+
+void give_up_on_damage(j_common_ptr info, int level) {
+  if (level < 0 && is_damage(*info->err)) give_up(info);
+}
+
+jpeg_error_mgr* handlers(Failure& failure) {
+  jpeg_error_mgr* base = jpeg_std_error(&failure.base);
+  base->error_exit = give_up;
+  base->emit_message = give_up_on_damage;
+  return base;
 }
 
 bool is_plain(const jpeg_decompress_struct& info) {
@@ -64,13 +92,10 @@ bool is_plain(const jpeg_decompress_struct& info) {
   return colours && info.data_precision == 8;
 }
 
-// False for what is not a plain grey or colour JPEG without a flaw. Holds nothing with a destructor: longjmp leaves it.
-bool decode(const uint8_t* bytes, size_t length, bool rgb, bool tolerant, Image& image) {
+// False for what is not a plain grey or colour JPEG, or does not begin like one; and after damage, which is left in `failure`.
+bool decode(const uint8_t* bytes, size_t length, bool rgb, Image& image, Failure& failure) {
   jpeg_decompress_struct info;
-  Failure failure;
-  info.err = jpeg_std_error(&failure.base);
-  failure.base.error_exit = give_up;
-  failure.base.emit_message = tolerant ? give_up_at_early_end : give_up_on_warning;
+  info.err = handlers(failure);
   if (setjmp(failure.jump) != 0) {
     jpeg_destroy_decompress(&info);
     return false;
@@ -93,6 +118,7 @@ bool decode(const uint8_t* bytes, size_t length, bool rgb, bool tolerant, Image&
     jpeg_destroy_decompress(&info);
     return false;
   }
+  failure.begun = true;
   while (info.output_scanline < info.output_height) {
     JSAMPROW rows[8];
     const JDIMENSION wanted = std::min<JDIMENSION>(8, info.output_height - info.output_scanline);
@@ -109,9 +135,7 @@ bool inspect(const uint8_t* bytes, size_t length, uint32_t& height, uint32_t& wi
   if (length < 4 || bytes[length - 2] != 0xff || bytes[length - 1] != JPEG_EOI) return false;
   jpeg_decompress_struct info;
   Failure failure;
-  info.err = jpeg_std_error(&failure.base);
-  failure.base.error_exit = give_up;
-  failure.base.emit_message = give_up_on_warning;
+  info.err = handlers(failure);
   if (setjmp(failure.jump) != 0) {
     jpeg_destroy_decompress(&info);
     return false;
@@ -129,13 +153,23 @@ bool inspect(const uint8_t* bytes, size_t length, uint32_t& height, uint32_t& wi
 // Colours are interpolated from their neighbours, so what lies at the border of a part needs more than the part.
 constexpr int64_t kMargin = 32;
 
-// False after a failure, whose message is left in `failure`. Holds nothing with a destructor: longjmp leaves it.
+// Reads what comes after the wanted rows, without making pixels of it where that can be helped: whether a file is damaged must not
+// depend on the part.
+void read_to_end(jpeg_decompress_struct& info, JSAMPROW scratch) {
+#ifdef EDGEAI_JPEG_SKIPS
+  // libjpeg would skip the last row by not looking at it.
+  const JDIMENSION last = info.output_height - 1;
+  if (info.output_scanline < last) jpeg_skip_scanlines(&info, last - info.output_scanline);
+#endif
+  while (info.output_scanline < info.output_height) jpeg_read_scanlines(&info, &scratch, 1);
+  jpeg_finish_decompress(&info);
+}
+
+// False after a failure, whose message is left in `failure`.
 bool decode_part(const uint8_t* bytes, size_t length, int64_t top, int64_t left, int64_t height, int64_t width,
                  std::vector<uint8_t>& buffer, JpegPart& part, Failure& failure) {
   jpeg_decompress_struct info;
-  info.err = jpeg_std_error(&failure.base);
-  failure.base.error_exit = give_up_with_message;
-  failure.base.emit_message = give_up_at_early_end;
+  info.err = handlers(failure);
   if (setjmp(failure.jump) != 0) {
     jpeg_destroy_decompress(&info);
     return false;
@@ -150,7 +184,7 @@ bool decode_part(const uint8_t* bytes, size_t length, int64_t top, int64_t left,
   JDIMENSION columns = info.output_width;
   JDIMENSION first_row = 0;
   const auto end_row = static_cast<JDIMENSION>(top + height);
-#if defined(LIBJPEG_TURBO_VERSION_NUMBER) && LIBJPEG_TURBO_VERSION_NUMBER >= 2000000
+#ifdef EDGEAI_JPEG_SKIPS
   first_column = static_cast<JDIMENSION>(std::max<int64_t>(0, left - kMargin));
   columns = static_cast<JDIMENSION>(std::min<int64_t>(info.output_width, left + width + kMargin)) - first_column;
   if (columns < info.output_width) jpeg_crop_scanline(&info, &first_column, &columns);
@@ -159,13 +193,15 @@ bool decode_part(const uint8_t* bytes, size_t length, int64_t top, int64_t left,
 #endif
   const size_t row = static_cast<size_t>(columns) * 3;
   const size_t size = row * (end_row - first_row);
-  if (buffer.size() < size) buffer.resize(size);
+  // And a row that nobody looks at.
+  if (buffer.size() < size + row) buffer.resize(size + row);
   while (info.output_scanline < end_row) {
     JSAMPROW rows[8];
     const JDIMENSION wanted = std::min<JDIMENSION>(8, end_row - info.output_scanline);
     for (JDIMENSION i = 0; i < wanted; ++i) rows[i] = buffer.data() + (info.output_scanline - first_row + i) * row;
     jpeg_read_scanlines(&info, rows, wanted);
   }
+  read_to_end(info, buffer.data() + size);
   part.row_bytes = static_cast<int64_t>(row);
   part.top = top;
   part.left = left;
@@ -177,10 +213,22 @@ bool decode_part(const uint8_t* bytes, size_t length, int64_t top, int64_t left,
 
 #else
 
-bool decode(const uint8_t*, size_t, bool, bool, Image&) { return false; }
+struct Failure {
+  bool begun = false;
+  const char* message = "";
+};
+bool decode(const uint8_t*, size_t, bool, Image&, Failure&) { return false; }
 bool inspect(const uint8_t*, size_t, uint32_t&, uint32_t&) { return false; }
 
 #endif
+
+// False for what another decoder may know. Throws std::runtime_error with libjpeg's words for a damaged image.
+bool decode_or_throw(const uint8_t* bytes, size_t length, bool rgb, Image& image) {
+  Failure failure;
+  if (decode(bytes, length, rgb, image, failure)) return true;
+  if (failure.begun) throw std::runtime_error(failure.message);
+  return false;
+}
 
 // {data, height, width, channels}, or undefined where there is none.
 Napi::Value to_js_image(Napi::Env env, Image& image, bool decoded) {
@@ -211,7 +259,7 @@ class Decoding : public Napi::AsyncWorker {
   Napi::Promise promise() { return deferred_.Promise(); }
 
  protected:
-  void Execute() override { decoded_ = decode(data_, length_, rgb_, false, image_); }
+  void Execute() override { decoded_ = decode_or_throw(data_, length_, rgb_, image_); }
   void OnOK() override { deferred_.Resolve(to_js_image(Env(), image_, decoded_)); }
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 
@@ -225,11 +273,11 @@ class Decoding : public Napi::AsyncWorker {
   Image image_;
 };
 
-// decodeJpeg(bytes, rgb, tolerant) -> image | undefined, in this thread
+// decodeJpeg(bytes, rgb) -> image | undefined, in this thread
 Napi::Value decode_jpeg(const Napi::CallbackInfo& info) {
   const Napi::Uint8Array bytes = bytes_argument(info);
   Image image;
-  const bool decoded = decode(bytes.Data(), bytes.ByteLength(), info[1].ToBoolean(), info[2].ToBoolean(), image);
+  const bool decoded = decode_or_throw(bytes.Data(), bytes.ByteLength(), info[1].ToBoolean(), image);
   return to_js_image(info.Env(), image, decoded);
 }
 
@@ -260,7 +308,6 @@ JpegPart decode_jpeg_part(const uint8_t* bytes, size_t length, int64_t top, int6
                           std::vector<uint8_t>& buffer) {
 #ifdef EDGEAI_HAS_JPEG
   Failure failure;
-  failure.message[0] = 0;
   JpegPart part;
   if (!decode_part(bytes, length, top, left, height, width, buffer, part, failure)) throw std::runtime_error(failure.message);
   return part;

@@ -176,7 +176,7 @@ export interface NativeAddon {
   mirrorImage(image: Handle): Handle;
   imageToFloats(image: Handle, table: Float32Array): Handle;
   readonly decodesJpeg: boolean;
-  decodeJpeg(bytes: Uint8Array, rgb: boolean, tolerant: boolean): DecodedBytes | undefined;
+  decodeJpeg(bytes: Uint8Array, rgb: boolean): DecodedBytes | undefined;
   decodeJpegInBackground(bytes: Uint8Array, rgb: boolean): Promise<DecodedBytes | undefined>;
   mapFile(path: string): Handle;
   stackLarge(handles: readonly Handle[]): Handle;

@@ -50,15 +50,11 @@ export const decodesJpeg: boolean = native.decodesJpeg;
  * Decodes a plain JPEG of one or three components, with the library that Pillow uses, in this thread.
  *
  * @param rgb three channels also for a grey image
- * @param options.tolerant overlook oddities that do not keep the image from being shown. Default false
- * @returns undefined for anything else, damaged files included: another decoder says what is wrong
+ * @returns undefined for anything else, which another decoder may know
+ * @throws {TorchError} with libjpeg's words, for an image of which data is missing or was changed
  */
-export function decodeJpeg(
-  bytes: Uint8Array,
-  rgb: boolean,
-  options: { tolerant?: boolean } = {},
-): DecodedBytes | undefined {
-  return native.decodeJpeg(bytes, rgb, options.tolerant ?? false);
+export function decodeJpeg(bytes: Uint8Array, rgb: boolean): DecodedBytes | undefined {
+  return native.decodeJpeg(bytes, rgb);
 }
 
 /** Like {@link decodeJpeg}, in a thread of Node's pool. The bytes must stay as they are meanwhile. */
@@ -107,9 +103,9 @@ export function photoToFloats(image: Tensor, plan: PhotoPlan, table: Float32Arra
 }
 
 /**
- * The same for the bytes of a JPEG that {@link inspectJpeg} has accepted, as RGB. Of it, only what the plan asks for is decoded.
+ * The same for the bytes of a JPEG that {@link inspectJpeg} has accepted, as RGB. Pixels are made only of what the plan asks for.
  *
- * @throws {TorchError} with libjpeg's words, for a damaged file
+ * @throws {TorchError} as {@link decodeJpeg} does, wherever the damage is
  */
 export function jpegToFloats(
   bytes: Uint8Array,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { data, expectNoLeaks, manualSeed, randint, type Tensor } from '@edgeai/torch';
-import { writeJpeg } from '../io/index.ts';
+import { encodeImage, writeJpeg } from '../io/index.ts';
 import * as transforms from '../transforms/index.ts';
 import * as datasets from './index.ts';
 
@@ -55,25 +55,76 @@ test('a folder with a pipeline of transforms gives the same batches in workers',
     assert.deepEqual((await batches(folder, 2)).found, (await batches(folder, 0)).found);
   }));
 
+/** Decodes a JPEG only where it looks, in a worker. */
+const crops = () => new transforms.Compose([new transforms.RandomResizedCrop(32), new transforms.ToTensor()]);
+
+const noise = (height: number, width: number) => randint(0, 256, [3, height, width], { dtype: 'uint8' });
+
 test('broken files are left out and listed, in workers as without; loops of links lead nowhere', async () => {
   const odd = join(root, 'odd');
+  const put = (name: string, bytes: string | Uint8Array) => writeFileSync(join(odd, 'one', name), bytes);
   mkdirSync(join(odd, 'one'), { recursive: true });
-  const good = randint(0, 256, [3, 40, 50], { dtype: 'uint8' });
-  await writeJpeg(good, join(odd, 'one', 'b-good.jpg'));
-  await writeJpeg(good.narrow(1, 0, 1).narrow(2, 0, 1), join(odd, 'one', 'c-tiny.jpg'));
-  writeFileSync(join(odd, 'one', 'a-empty.jpg'), '');
-  writeFileSync(join(odd, 'one', 'd-text.jpg'), 'this is no image');
+  const jpeg = await encodeImage(noise(160, 120), 'jpeg');
+  const middle = jpeg.length >> 1;
+  const broken = {
+    'a-empty.jpg': '',
+    'd-text.jpg': 'this is no image',
+    'e-cut.jpg': jpeg.subarray(0, middle),
+    'f-cut-with-an-end.jpg': Buffer.concat([jpeg.subarray(0, middle), Uint8Array.of(0xff, 0xd9)]),
+    'g-hole.jpg': Buffer.concat([jpeg.subarray(0, middle), jpeg.subarray(middle + 1000)]),
+    'h-other-bytes.jpg': Buffer.from(jpeg).fill('ff00', middle, middle + 1000, 'hex'),
+  };
+  for (const [name, bytes] of Object.entries(broken)) put(name, bytes);
+  put('b-good.jpg', jpeg);
+  put('c-tiny.jpg', await encodeImage(noise(1, 1), 'jpeg'));
+  put('i-called-jpeg.jpg', await encodeImage(noise(40, 50), 'png'));
+  put('j-more-behind-its-end.jpg', Buffer.concat([jpeg, Buffer.alloc(99)]));
   symlinkSync(join(odd, 'one'), join(odd, 'one', 'loop'));
-  const folder = new datasets.ImageFolder(odd, { transform: pipeline() });
-  assert.equal(folder.length, 4);
+  for (const transform of [pipeline(), crops()]) {
+    const folder = new datasets.ImageFolder(odd, { transform });
+    assert.equal(folder.length, 10);
+    const outcomes: unknown[] = [];
+    for (const workers of [0, 1]) {
+      const { found, skipped } = await batches(folder, workers, 'skip');
+      const why = skipped
+        .map(({ description, error }) => `${description?.slice(odd.length + 5)}: ${error.message}`)
+        .sort();
+      assert.deepEqual(
+        why.map((text) => text.split(':')[0]),
+        Object.keys(broken),
+      );
+      for (const text of why)
+        assert.match(text, /is empty \(0 bytes\)|format is unknown|Premature end|Corrupt JPEG data/);
+      assert.equal(found.flatMap((batch) => (batch as [unknown[], unknown[]])[1]).length, 4);
+      outcomes.push({ found, why });
+    }
+    assert.deepEqual(outcomes[0], outcomes[1]);
+  }
+});
+
+test('a file that was damaged, deleted or replaced since the folder was listed', async () => {
+  const changing = join(root, 'changing');
+  const path = join(changing, 'one', 'a.jpg');
+  mkdirSync(join(changing, 'one'), { recursive: true });
+  const before = await encodeImage(noise(160, 120), 'jpeg');
+  writeFileSync(path, before);
+  const folder = new datasets.ImageFolder(changing, { transform: crops() });
   for (const workers of [0, 1]) {
-    const { found, skipped } = await batches(folder, workers, 'skip');
-    assert.equal(found.flatMap((batch) => (batch as [unknown[], number[]])[1]).length, 2);
-    assert.deepEqual(skipped.map(({ description }) => description?.slice(odd.length + 1)).sort(), [
-      'one/a-empty.jpg',
-      'one/d-text.jpg',
-    ]);
-    for (const { error } of skipped) assert.match(error.message, /is empty \(0 bytes\)|format is unknown/);
+    await using loader = new data.DataLoader<[Tensor, number], Batch>(folder, { workers, persistentWorkers: true });
+    const pass = async () => {
+      manualSeed(4);
+      for await (const [images] of loader) return images.toArray();
+      throw new Error('no batch');
+    };
+    const first = await pass();
+    writeFileSync(path, before.subarray(0, 900));
+    await assert.rejects(pass(), /Sample 0: .*one\/a\.jpg is not a readable image: Premature end/);
+    rmSync(path);
+    await assert.rejects(pass(), /a\.jpg: there is no such file/);
+    writeFileSync(path, await encodeImage(noise(90, 70), 'png'));
+    assert.notDeepEqual(await pass(), first);
+    writeFileSync(path, before);
+    assert.deepEqual(await pass(), first);
   }
 });
 

@@ -154,7 +154,7 @@ export async function decodePixels(
   }
 }
 
-/** By libjpeg itself, which is faster; undefined for other formats, unusual or damaged files, and where it is not there. */
+/** By libjpeg itself, which is faster; undefined for other formats, unusual files, and where it is not there. */
 function decodePlainJpeg(
   bytes: Uint8Array,
   rgb: boolean,

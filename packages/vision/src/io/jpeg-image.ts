@@ -23,8 +23,8 @@ export class JpegImage implements DecodedImage {
   /** @throws {ImageReadError} for a damaged file */
   get data(): Uint8Array {
     this.#data ??= this.read(() => {
-      const decoded = decodeJpeg(this.encoded, true, { tolerant: true });
-      if (decoded === undefined) throw new Error('it is damaged');
+      const decoded = decodeJpeg(this.encoded, true);
+      if (decoded === undefined) throw new Error('it does not begin like a JPEG');
       return decoded.data;
     });
     return this.#data;

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { decodesJpeg, expectNoLeaks, manualSeed, rand, scope, type Tensor } from '@edgeai/torch';
 import { decodePixels, photoOf } from '../io/decode.ts';
 import { imageToTensor, tensorToImage } from '../io/decoded-image.ts';
+import { JpegImage } from '../io/jpeg-image.ts';
 import { loadSharp } from '../io/sharp.ts';
 import { Compose, type ComposeStep } from './containers.ts';
 import { CenterCrop, Resize } from './geometry.ts';
@@ -171,12 +172,38 @@ describe('a JPEG of which only a part is decoded', { skip: !decodesJpeg && 'buil
     assert.equal(photoOf(new Uint8Array([0xff, 0xd8, 0xff, 0xd9])), undefined);
   });
 
-  it('is named by the error where it is damaged', async () => {
-    const bytes = await encoded(57, 66, '4:2:0');
-    const photo = photoOf(bytes, '/photos/a.jpg');
-    assert.ok(photo);
-    // What no decoder can overlook.
-    bytes.fill(0, 2);
-    scope(() => assert.throws(() => applyToImage(new Compose([new ToTensor()]), photo), /\/photos\/a\.jpg/));
+  it('is named by the error where it is damaged, wherever it is looked at', async () => {
+    const bytes = await encoded(181, 243, '4:2:0');
+    const middle = bytes.length >> 1;
+    const damaged = {
+      beginning: Buffer.from(bytes).fill(0, 2),
+      hole: Buffer.concat([bytes.subarray(0, middle), bytes.subarray(middle + 200)]),
+      'other bytes': Buffer.from(bytes).fill('ff00', middle, middle + 200, 'hex'),
+      'no more than the first rows': Buffer.concat([bytes.subarray(0, middle), bytes.subarray(-2)]),
+    };
+    for (const [kind, changed] of Object.entries(damaged)) {
+      const photo = new JpegImage(changed, [181, 243], '/photos/a.jpg');
+      // Parts that the damage lies in, above and below.
+      for (let i = 0; i < 8; i++)
+        scope(() => assert.throws(() => applyToImage(chain, photo), /^ImageReadError: \/photos\/a\.jpg/, kind));
+    }
+  });
+
+  it('may be large', async () => {
+    const sharp = await loadSharp();
+    const create = { width: 8000, height: 5000, channels: 3, background: '#123456' } as const;
+    const photo = photoOf(await sharp({ create }).jpeg().toBuffer());
+    assert.deepEqual([photo?.height, photo?.width], [5000, 8000]);
+    scope(() => {
+      const small = applyToImage(chain, photo as JpegImage);
+      assert.deepEqual(small.shape, [3, 24, 24]);
+      assert.ok(
+        small
+          .sub(small.select(-1, 0).select(-1, 0).view([3, 1, 1]))
+          .abs()
+          .max()
+          .item() === 0,
+      );
+    });
   });
 });
