@@ -18,6 +18,7 @@ Napi::Value initialise(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  keep_freed_memory();
   env.SetInstanceData(new EnvData());
   add_door<initialise>(exports, "initialise");
   register_call(exports);

@@ -139,4 +139,7 @@ void register_file(Napi::Object exports);
 void register_stack(Napi::Object exports);
 void register_photo(Napi::Object exports);
 
+// Sets the allocator up for tensors, once for the process.
+void keep_freed_memory();
+
 }  // namespace edgeai
