@@ -10,72 +10,21 @@ import { datasets } from '@edgeai/xvision';
 import { parse } from 'yaml';
 
 import { Progress } from '../../cli/progress.ts';
-import { plain } from '../../cli/style.ts';
 import { Interrupt } from '../../interrupt.ts';
 import { models } from '../../models/all-models.ts';
-import { DENSE_DATASETS, type DenseConfig, type DenseTaskName, denseTasks } from '../../recipes/dense-options.ts';
+import { DENSE_DATASETS, type DenseTaskName, denseTasks } from '../../recipes/dense-options.ts';
 import { resolveRecipe } from '../../recipes/resolve.ts';
-import { serializeRecipe } from '../../recipes/serialize.ts';
 import { MetricsLog } from '../../runs/metrics-log.ts';
 import { readEvents } from '../../runs/read-events.ts';
-import { type RunOutcome, runTraining } from '../../training/run.ts';
 import { evaluateDenseNetwork } from './evaluate.ts';
 import { impliedDenseSettings } from './implied-settings.ts';
 import { openDenseTask } from './task.ts';
+import { configOf, measured, trainDense } from './testing.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'edgeai-dense-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
 const quiet = { info: () => {}, warn: () => {} };
-
-function configOf(name: DenseTaskName, folder: string, flags: Record<string, unknown> = {}): DenseConfig {
-  const quick = {
-    scenes: [8, 2],
-    sceneSize: [32, 64],
-    imgResize: [32, 64],
-    batchSize: 4,
-    epochs: 1,
-    lrWarmupEpochs: 0,
-    threads: 1,
-    workers: 0,
-    export: false,
-    outputDir: folder,
-  };
-  return resolveRecipe(denseTasks[name], { flags: { ...quick, ...flags } }).config;
-}
-
-/** Trains; `stopAfter` interrupts when so many steps have been made. */
-async function train(name: DenseTaskName, config: DenseConfig, stopAfter?: number): Promise<RunOutcome> {
-  let signal: (() => void) | undefined;
-  const source = {
-    on: (_: string, listener: (name: 'SIGINT') => void) => {
-      signal = () => listener('SIGINT');
-    },
-    off: () => {},
-  };
-  using interrupt = new Interrupt({ source, exit: () => {} });
-  let steps = 0;
-  class Counting extends Progress {
-    override update(state: Parameters<Progress['update']>[0]): void {
-      super.update(state);
-      if (++steps === stopAfter) signal?.();
-    }
-  }
-  return runTraining({
-    config,
-    recipe: serializeRecipe(denseTasks[name], config),
-    openTask: (settings, logger) => openDenseTask(name, settings, logger),
-    progress: new Counting({ stream: { write: () => true }, terminal: false }),
-    style: plain,
-    interrupt,
-  });
-}
-
-/** What was measured, without what depends on the clock. */
-const measured = (folder: string): unknown =>
-  MetricsLog.read(join(folder, 'metrics.jsonl')).map((record) =>
-    Object.fromEntries(Object.entries(record).filter(([key]) => !/time|seconds|PerSecond/i.test(key))),
-  );
 
 /** Names of the pictures that TensorBoard shows. */
 function picturesIn(folder: string): string[] {
@@ -107,7 +56,7 @@ const FIGURES: Readonly<Partial<Record<DenseTaskName, readonly string[]>>> = {
 for (const [name, figures] of Object.entries(FIGURES) as [DenseTaskName, readonly string[]][]) {
   test(`${name}: a checkpoint says all that its evaluation needs, and gives the figures of the run`, async () => {
     const folder = join(root, name);
-    const outcome = await train(name, configOf(name, folder, name === 'depth' ? { backend: 'opencv' } : {}));
+    const outcome = await trainDense(name, configOf(name, folder, name === 'depth' ? { backend: 'opencv' } : {}));
     assert.equal(outcome.status, 'complete');
     const records = MetricsLog.read(join(folder, 'metrics.jsonl'));
     const last = records.find(({ phase }) => phase === 'val') as unknown as Record<string, number>;
@@ -126,8 +75,11 @@ for (const [name, figures] of Object.entries(FIGURES) as [DenseTaskName, readonl
 
 test('a run of three tasks that was stopped and resumed measures what an uninterrupted one does', async () => {
   const parts = join(root, 'parts');
-  assert.equal((await train('multitask', configOf('multitask', parts), 1)).status, 'stopped');
-  await train('multitask', configOf('multitask', parts, { resume: 'auto' }));
+  assert.equal(
+    (await trainDense('multitask', configOf('multitask', parts), (step, stop) => void (step === 1 && stop()))).status,
+    'stopped',
+  );
+  await trainDense('multitask', configOf('multitask', parts, { resume: 'auto' }));
   assert.deepEqual(measured(parts), measured(join(root, 'multitask')));
 });
 
