@@ -76,6 +76,8 @@ export async function runLoop<Batch, Output>(
           logger.info(`stopped in ${name} after ${trained.steps} of ${trainLimit} steps; it will be trained anew`);
           return stopped();
         }
+        // Later epochs see the same data.
+        if (epoch === firstEpoch) for (const remark of trained.remarks) logger.warn(`${name}: ${remark}`);
         const record = recordOf(epoch, 'train', trained, { lr: trainer.learningRate });
         trainer.scheduler.step();
         position = {

@@ -30,6 +30,8 @@ export interface Pass<Batch, Output> extends PassServices {
 export interface PassOutcome {
   /** Averages over the pass, as far as it went. */
   readonly figures: Record<string, number>;
+  /** What a user should know of the data that it saw. */
+  readonly remarks: readonly string[];
   readonly steps: number;
   readonly items: number;
   readonly seconds: number;
@@ -61,6 +63,7 @@ export async function runPass<Batch, Output>(pass: Pass<Batch, Output>): Promise
   progress.cancel();
   return {
     figures: meter.figures(),
+    remarks: meter.remarks?.() ?? [],
     steps,
     items,
     seconds: (performance.now() - begin) / 1000,

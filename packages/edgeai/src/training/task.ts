@@ -25,6 +25,8 @@ export interface Meter<Batch, Output> {
   add(batch: Batch, output: Output, loss: number): void;
   /** All figures over what was added so far, the most important first, such as `{ loss, acc1, acc5 }`. */
   figures(): Record<string, number>;
+  /** What a user should know of what was added, such as classes that never came. */
+  remarks?(): readonly string[];
 }
 
 /** Where tensors have to be for a step. */

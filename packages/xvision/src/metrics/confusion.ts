@@ -64,6 +64,14 @@ export class ConfusionMatrix {
   /** Pixels of each class whose prediction was no class at all. */
   readonly #missed: number[] = [];
 
+  /** Indices of the classes that the truth has had no pixel of. */
+  absentClasses(): number[] {
+    const n = this.numClasses;
+    return Array.from({ length: n }, (_, i) => i).filter(
+      (i) => !this.#missed[i] && this.counts.subarray(i * n, (i + 1) * n).every((count) => count === 0),
+    );
+  }
+
   /** Starts anew. */
   reset(): void {
     this.counts.fill(0);

@@ -76,6 +76,18 @@ export class DenseMeter implements Meter<datasets.DenseBatch, readonly Tensor[]>
     return figures;
   }
 
+  /** Classes without a pixel, and tasks without a label: nothing is learned, or measured, of them. */
+  remarks(): string[] {
+    return this.#accumulators.flatMap((accumulator) => {
+      if (accumulator.kind === 'depth')
+        return Number.isNaN(accumulator.meter.figures().absRel) ? ['no pixel has a known depth'] : [];
+      const { info, matrix } = accumulator;
+      const absent = matrix.absentClasses().map((index) => info.classes[index]);
+      if (absent.length === info.classes.length) return [`${info.kind}: no pixel has a class`];
+      return absent.length === 0 ? [] : [`${info.kind}: no pixel is of the class ${absent.join(', ')}`];
+    });
+  }
+
   /** Every class by itself. */
   classes(): DenseClassFigures[] {
     return this.#accumulators.flatMap((accumulator) => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { scope, tensor, zeros } from '@edgeai/torch';
 import { datasets } from '@edgeai/xvision';
 import { parse } from 'yaml';
 
@@ -18,6 +19,7 @@ import { MetricsLog } from '../../runs/metrics-log.ts';
 import { readEvents } from '../../runs/read-events.ts';
 import { evaluateDenseNetwork } from './evaluate.ts';
 import { impliedDenseSettings } from './implied-settings.ts';
+import { DenseMeter } from './meter.ts';
 import { openDenseTask } from './task.ts';
 import { configOf, measured, trainDense } from './testing.ts';
 
@@ -91,6 +93,19 @@ test('data sets that options name are those that can be opened, and recipes name
     assert.ok(models.listModels().includes(model), name);
     if (weights !== undefined) assert.ok(models.getWeight(weights).url, name);
   }
+});
+
+test('classes that no pixel is of, and depths that are not known, are named', () => {
+  const classes = ['road', 'car', 'sky'];
+  const meter = new DenseMeter([
+    { kind: 'segmentation', classes, palette: [], classWeights: null },
+    { kind: 'depth', max: 80 },
+  ]);
+  scope(() => {
+    const targets = [tensor([[[[0, 255, 2, 2]]]], { dtype: 'uint8' }), zeros([1, 1, 1, 4])];
+    meter.add({ images: [], targets }, [zeros([1, 3, 1, 4]), zeros([1, 1, 1, 4])], 1);
+  });
+  assert.deepEqual(meter.remarks(), ['segmentation: no pixel is of the class car', 'no pixel has a known depth']);
 });
 
 test('losses that do not fit their task are refused before training', async () => {
