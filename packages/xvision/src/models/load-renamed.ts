@@ -112,8 +112,8 @@ function match(model: nn.AnyModule, state: nn.StateDict, rules: RenameRules) {
   const whole = Object.fromEntries([...named].map(([key, { tensor }]) => [key, tensor]));
   const found = model.loadStateDict(whole, { strict: false, ignoreMismatched: true, dryRun: true });
   const counters = (keys: readonly string[]) => keys.filter((key) => !key.endsWith('.num_batches_tracked'));
-  const lost = new Set([...found.missing, ...found.mismatched.map(({ key }) => key)]);
-  const loaded = Object.keys(model.stateDict()).filter((key) => !lost.has(key));
+  const mismatched = new Set(found.mismatched.map(({ key }) => key));
+  const loaded = Object.keys(model.stateDict()).filter((key) => named.has(key) && !mismatched.has(key));
   const report: RenamedLoadReport = {
     loaded,
     missing: counters(found.missing),
