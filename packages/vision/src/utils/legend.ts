@@ -7,7 +7,8 @@ import type { Rgb } from './colours.ts';
 import { flowToImage } from './flow-image.ts';
 
 export interface LegendEntry {
-  readonly colour: Rgb;
+  /** `null` for a remark on a line of its own, below the list. */
+  readonly colour: Rgb | null;
   readonly text: string;
 }
 
@@ -29,8 +30,8 @@ function textWidth(text: string, fontSize: number): number {
 }
 
 /**
- * A picture with a list of colours below it, in as many columns as fit. A picture that is narrower than the longest text is
- * put on a wider white ground.
+ * A picture with a list of colours below it, in as many columns as fit, and remarks below that. A picture that is narrower than the
+ * longest text is put on a wider white ground.
  *
  * @param image uint8 `(3, H, W)`
  * @returns a new, higher image
@@ -38,17 +39,22 @@ function textWidth(text: string, fontSize: number): number {
 export async function addLegend(image: Tensor, entries: readonly LegendEntry[]): Promise<Tensor> {
   const layout = layoutFor(image.size(2));
   const { fontSize, line, margin } = layout;
-  const column = 2 * margin + fontSize + Math.max(0, ...entries.map(({ text }) => textWidth(text, fontSize)));
-  const width = Math.max(image.size(2), column + margin);
-  const columns = Math.max(1, Math.min(entries.length, Math.floor((width - margin) / column)));
-  const rows = Math.ceil(entries.length / columns);
-  const parts = entries.map(({ colour, text }, i) => {
+  const listed = entries.filter(({ colour }) => colour !== null);
+  const remarks = entries.filter(({ colour }) => colour === null);
+  const widest = (some: readonly LegendEntry[]) => Math.max(0, ...some.map(({ text }) => textWidth(text, fontSize)));
+  const column = 2 * margin + fontSize + widest(listed);
+  const width = Math.max(image.size(2), column + margin, widest(remarks) + 2 * margin);
+  const columns = Math.max(1, Math.min(listed.length, Math.floor((width - margin) / column)));
+  const rows = Math.ceil(listed.length / columns);
+  const parts = listed.map(({ colour, text }, i) => {
     const x = margin + Math.floor(i / rows) * column;
     const y = margin + (i % rows) * line;
-    const square = `<rect x="${x}" y="${y}" width="${fontSize}" height="${fontSize}" rx="2" fill="rgb(${colour.join()})" stroke="#444"/>`;
+    const square = `<rect x="${x}" y="${y}" width="${fontSize}" height="${fontSize}" rx="2" fill="rgb(${colour?.join()})" stroke="#444"/>`;
     return square + textElement(text, x + fontSize + margin, y, layout);
   });
-  using panel = await rasterise(parts.join(''), width, 2 * margin + rows * line - (line - fontSize));
+  parts.push(...remarks.map(({ text }, i) => textElement(text, margin, margin + (rows + i) * line, layout)));
+  const lines = rows + remarks.length;
+  using panel = await rasterise(parts.join(''), width, 2 * margin + lines * line - (line - fontSize));
   return below(image, panel);
 }
 

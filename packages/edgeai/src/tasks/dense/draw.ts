@@ -123,8 +123,7 @@ export function legendOf(
     const more = listed.length - shown.length;
     return more > 0 ? [...shown, { text: `and ${more} more`, colour: [255, 255, 255] }] : shown;
   });
-  if (truth !== undefined && truth !== null)
-    entries.push({ text: 'left: predicted, right: true', colour: [255, 255, 255] });
+  if (truth !== undefined && truth !== null) entries.push({ text: 'left: predicted, right: true', colour: null });
   return entries;
 }
 
