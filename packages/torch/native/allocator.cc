@@ -15,6 +15,8 @@ namespace {
 #if defined(__GLIBC__)
 // Blocks up to here come from the heap and return to it. Larger ones are rare enough to be asked for each time.
 constexpr int kLargestFromHeap = 1 << 30;
+// glibc before 2.35 takes no more than this.
+constexpr int kLargestOfOld = 32 << 20;
 // So much free memory at the heap's end is kept: as good as all.
 constexpr int kKept = 0x7fffffff;
 #endif
@@ -28,7 +30,7 @@ void keep_freed_memory() {
     // Who sets these knows better.
     for (const char* name : {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"})
       if (std::getenv(name) != nullptr) return;
-    mallopt(M_MMAP_THRESHOLD, kLargestFromHeap);
+    if (mallopt(M_MMAP_THRESHOLD, kLargestFromHeap) == 0) mallopt(M_MMAP_THRESHOLD, kLargestOfOld);
     mallopt(M_TRIM_THRESHOLD, kKept);
   });
 #endif
