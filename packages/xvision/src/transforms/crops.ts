@@ -22,15 +22,6 @@ export function cropRectangle(rectangle: Rectangle): DenseTransform {
   return (sample) => cropAll(sample, ...inPixels(rectangle, sizeOf(sample)));
 }
 
-/** The middle of every map. (The original's could not be called.) */
-export function centerCrop([height, width]: Size): DenseTransform {
-  return (sample) => {
-    const [oldHeight, oldWidth] = sizeOf(sample);
-    const [h, w] = [Math.min(height, oldHeight), Math.min(width, oldWidth)];
-    return cropAll(sample, Math.floor((oldHeight - h) / 2), Math.floor((oldWidth - w) / 2), h, w);
-  };
-}
-
 /** Nothing is known of this rectangle of the targets. (The original's could not be called.) */
 export function maskTargets(rectangle: Rectangle): DenseTransform {
   return ({ images, targets }) => ({

@@ -1,6 +1,6 @@
 /** @file Resizing, cropping, mirroring and turning of images together with flow, depth and classes. */
 
-import { nn, stack, type Tensor, tensor } from '@edgeai/torch';
+import { arange, nn, stack, type Tensor, tensor } from '@edgeai/torch';
 import { transforms } from '@edgeai/vision';
 import { defaultInterpolation, resizeLikeOpenCv } from './opencv-resize.ts';
 import { rotateLikeOpenCv } from './opencv-rotate.ts';
@@ -36,8 +36,10 @@ export function resizeMap({ kind, map }: DenseMap, [height, width]: Size, backen
   return kind === 'flow' ? scaleVectors(resized, width / oldWidth, height / oldHeight) : resized;
 }
 
+/** Vectors in the first two channels; flow that is an input has its confidence in a third. */
 function scaleVectors(flow: Tensor, x: number, y: number): Tensor {
-  return flow.mul(tensor([x, y], { dtype: 'float32' }).reshape([2, 1, 1]));
+  const factors = [x, y, ...Array.from({ length: flow.size(0) - 2 }, () => 1)];
+  return flow.mul(tensor(factors, { dtype: 'float32' }).reshape([-1, 1, 1]));
 }
 
 /** Images in `size`, targets in `targetSize`. */
@@ -61,6 +63,15 @@ export function cropAll(sample: DenseSample, top: number, left: number, height: 
   return mapSample(sample, ({ map }) => map.narrow(1, top, height).narrow(2, left, width));
 }
 
+/** The middle of every map. (The original's could not be called.) */
+export function centerCrop([height, width]: Size): DenseTransform {
+  return (sample) => {
+    const [oldHeight, oldWidth] = sizeOf(sample);
+    const [h, w] = [Math.min(height, oldHeight), Math.min(width, oldWidth)];
+    return cropAll(sample, Math.floor((oldHeight - h) / 2), Math.floor((oldWidth - w) / 2), h, w);
+  };
+}
+
 /** A rectangle of this size at a random place; a sample that is smaller is left as it is in that direction. */
 export function randomCrop([height, width]: Size): DenseTransform {
   return (sample) => {
@@ -76,13 +87,15 @@ export function randomCrop([height, width]: Size): DenseTransform {
  * With probability ½ resizes to `size` times a random factor for each direction, else to `size`; then cuts `size` out of it.
  *
  * @param range of the factors, at least 1
+ * @param place of the part that is cut out
  */
 export function randomScaleCrop(
   size: Size,
   range: readonly [low: number, high: number],
   backend: Backend = 'tensor',
+  place: 'random' | 'center' = 'random',
 ): DenseTransform {
-  const crop = randomCrop(size);
+  const crop = place === 'center' ? centerCrop(size) : randomCrop(size);
   return (sample) => {
     const scaled = uniform() < 0.5;
     const factor = () => (scaled ? uniform(range[0], range[1]) : 1);
@@ -109,34 +122,83 @@ export const randomVerticalFlip: DenseTransform = (sample) =>
       })
     : sample;
 
-/** Turns by up to `degrees` either way with probability ½. What comes in from outside is unknown; flow vectors turn too. */
-export function randomRotation(degrees: number, backend: Backend = 'tensor'): DenseTransform {
+/**
+ * Turns by up to `degrees` either way with probability ½. What comes in from outside is unknown; flow vectors turn too.
+ *
+ * @param difference most degrees that the second of two pictures is turned by more than the first; flow grows by what that moves
+ */
+export function randomRotation(degrees: number, backend: Backend = 'tensor', difference = 0): DenseTransform {
   return (sample) => {
     const angle = uniform(-degrees, degrees);
-    return uniform() < 0.5 ? rotateAll(sample, angle, backend) : sample;
+    const apart = difference > 0 && isPair(sample) ? uniform(-difference, difference) : 0;
+    return uniform() < 0.5 ? rotateAll(sample, angle, backend, apart) : sample;
   };
 }
 
-/** Turns counter-clockwise. @param degrees of the turn */
-export function rotateAll(sample: DenseSample, degrees: number, backend: Backend = 'tensor'): DenseSample {
-  return mapSample(sample, ({ kind, map }) => {
-    const interpolation = isContinuous(kind) ? 'bilinear' : 'nearest';
-    // Outside of a picture is the middle of the range, which normalised images have at 0.
-    const fill = unknownValue(kind);
-    if (backend === 'opencv') {
-      const taken = rotateLikeOpenCv(map, degrees, interpolation === 'bilinear' ? 'linear' : 'nearest', fill);
-      return kind === 'flow' ? rotateVectors(taken, degrees) : taken;
-    }
-    const asFloat = map.to('float32');
-    const turned = F.rotate(asFloat, degrees, { interpolation, fill, backend: 'tensor' }).to(map.dtype);
-    return kind === 'flow' ? rotateVectors(turned, degrees) : turned;
-  });
+/** Two pictures: only they can be turned by different angles. */
+function isPair({ images }: DenseSample): boolean {
+  return images.length === 2 && images.every(({ kind }) => kind === 'image');
+}
+
+/**
+ * Turns counter-clockwise.
+ *
+ * @param degrees of the turn
+ * @param difference degrees that the second of two pictures is turned by more than the first: half of it less and half of it more
+ */
+export function rotateAll(
+  sample: DenseSample,
+  degrees: number,
+  backend: Backend = 'tensor',
+  difference = 0,
+): DenseSample {
+  const apart = isPair(sample) ? difference : 0;
+  const turn = (map: DenseMap, angle: number): DenseMap => ({ kind: map.kind, map: rotateMap(map, angle, backend) });
+  return {
+    images: sample.images.map((image, i) => turn(image, degrees + (i === 0 ? -apart / 2 : apart / 2))),
+    targets: sample.targets.map((target) =>
+      turn(
+        target.kind === 'flow' && apart !== 0 ? { kind: 'flow', map: turnedApart(target.map, apart) } : target,
+        degrees,
+      ),
+    ),
+  };
+}
+
+function rotateMap({ kind, map }: DenseMap, degrees: number, backend: Backend): Tensor {
+  const interpolation = isContinuous(kind) ? 'bilinear' : 'nearest';
+  // Outside of a picture is the middle of the range, which normalised images have at 0.
+  const fill = unknownValue(kind);
+  if (backend === 'opencv') {
+    const taken = rotateLikeOpenCv(map, degrees, interpolation === 'bilinear' ? 'linear' : 'nearest', fill);
+    return kind === 'flow' ? rotateVectors(taken, degrees) : taken;
+  }
+  const asFloat = map.to('float32');
+  const turned = F.rotate(asFloat, degrees, { interpolation, fill, backend: 'tensor' }).to(map.dtype);
+  return kind === 'flow' ? rotateVectors(turned, degrees) : turned;
+}
+
+/** Known flow, with what the second picture moves when it is turned further: by 2·sin(½·angle) times the distance from the centre, across it. */
+function turnedApart(flow: Tensor, degrees: number): Tensor {
+  const [, height = 0, width = 0] = flow.shape;
+  const chord = 2 * Math.sin((degrees * Math.PI) / 360);
+  const axis = (size: number) =>
+    arange(size)
+      .to('float32')
+      .sub(Math.floor(size / 2))
+      .mul(chord);
+  const field = stack([
+    axis(height).reshape([height, 1]).expand([height, width]),
+    axis(width).neg().reshape([1, width]).expand([height, width]),
+  ]);
+  const known = flow.ne(0).any(0, true);
+  return flow.add(field.mul(known.to('float32')));
 }
 
 /** Both from the components before (the original used the new first one for the second). In image coordinates y points down, so that a counter-clockwise turn takes (1, 0) to (cos, −sin). */
 function rotateVectors(flow: Tensor, degrees: number): Tensor {
   const radians = (degrees * Math.PI) / 180;
   const [cos, sin] = [Math.cos(radians), Math.sin(radians)];
-  const [u, v] = flow.unbind(0) as [Tensor, Tensor];
-  return stack([u.mul(cos).add(v.mul(sin)), v.mul(cos).sub(u.mul(sin))]);
+  const [u, v, ...more] = flow.unbind(0) as [Tensor, Tensor, ...Tensor[]];
+  return stack([u.mul(cos).add(v.mul(sin)), v.mul(cos).sub(u.mul(sin)), ...more]);
 }

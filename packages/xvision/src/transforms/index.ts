@@ -1,7 +1,6 @@
 /** @file The `transforms` namespace: joint transforms of images, flow, depth and classes. */
 
 export {
-  centerCrop,
   cropRectangle,
   maskTargets,
   type Rectangle,
@@ -11,6 +10,7 @@ export {
 export {
   align,
   type Backend,
+  centerCrop,
   cropAll,
   randomCrop,
   randomHorizontalFlip,

@@ -2,16 +2,21 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { expectNoLeaks, scope, type Tensor } from '@edgeai/torch';
+import { expectNoLeaks, manualSeed, scope, type Tensor } from '@edgeai/torch';
 import { difference, mapOf, opencv } from '../testing/opencv-values.ts';
 import {
+  centerCrop,
   cropAll,
   cropRectangle,
+  type DenseMap,
   type DenseSample,
   type DenseTransform,
   normalizeMeanScale,
+  normalizeMeanStd,
   onImages,
   randomGrayscale,
+  randomHorizontalFlip,
+  randomVerticalFlip,
   resizeMap,
   resizeTo,
   reverseImageChannels,
@@ -76,10 +81,15 @@ const TRANSFORMS: Readonly<Record<string, DenseTransform>> = {
   'RandomColor2Gray float': randomGrayscale(1),
   'RandomColor2Gray uint8': randomGrayscale(1),
   'RandomScaleCrop 6x8 scale(1,2)': (sample) => cropAll(resizeTo([9, 10], [9, 10], 'opencv')(sample), 2, 1, 6, 8),
+  'RandomScaleCrop 6x8 center': (sample) => centerCrop([6, 8])(resizeTo([9, 10], [9, 10], 'opencv')(sample)),
+  'RandomCropScale 4x4': (sample) => resizeTo([4, 4], [4, 4], 'opencv')(cropAll(sample, 1, 0, 4, 6)),
   'RandomScaleCrop 6x8 no scale': (sample) => cropAll(resizeTo([6, 8], [6, 8], 'opencv')(sample), 0, 0, 6, 8),
   'Scale img 4x6 target 12x16': resizeTo([4, 6], [12, 16], 'opencv'),
   'CropRect rel': cropRectangle([0.25, 0.25, 0.5, 0.5]),
+  'CropRect abs': cropRectangle([1, 2, 3, 4]),
   'NormalizeMeanScale (128,) 1/64 on uint8': normalizeMeanScale([128], [1 / 64]),
+  'NormalizeMeanScale 3ch on uint8': normalizeMeanScale([123.675, 116.28, 103.53], [0.017125, 0.017507, 0.017429]),
+  NormalizeMeanStd: normalizeMeanStd([0.1, 0.2, 0.3], [2, 4, 8]),
 };
 /** Those that were recorded for bytes. */
 const ON_BYTES = /uint8/;
@@ -98,6 +108,37 @@ for (const [name, transform] of Object.entries(TRANSFORMS)) {
         for (const [i, { map }] of images.entries())
           assert.ok(difference(map, record.images[i]) < 2e-6, `image: off by ${difference(map, record.images[i])}`);
         for (const [i, { map }] of targets.entries()) assert.equal(difference(map, record.targets[i]), 0, 'target');
+      }),
+    ));
+}
+
+test('as the original: RandomRotate 5 pair diff_angle 2', () =>
+  expectNoLeaks(() =>
+    scope(() => {
+      const record = opencv.transforms['RandomRotate 5 pair diff_angle 2'];
+      const image = { kind: 'image', map: mapOf(inputs.img) } as const;
+      const target = { kind: 'interest_pt', map: mapOf(inputs.lab) } as const;
+      const { images, targets } = rotateAll({ images: [image, image], targets: [target] }, 4, 'opencv', 1);
+      for (const [i, { map }] of images.entries()) assert.ok(difference(map, record?.images[i]) < 2e-6, `image ${i}`);
+      assert.equal(difference((targets[0] as DenseMap).map, record?.targets[0]), 0);
+    }),
+  ));
+
+for (const [name, flip] of [
+  ['RandomHorizontalFlip flow', randomHorizontalFlip],
+  ['RandomVerticalFlip flow', randomVerticalFlip],
+] as const) {
+  test(`as the original: ${name}`, () =>
+    expectNoLeaks(() =>
+      scope(() => {
+        const map = mapOf(inputs.flow);
+        const flow = { kind: 'flow', map } as const;
+        let flipped = flow.map;
+        for (let seed = 0; flipped === map; seed++) {
+          manualSeed(seed);
+          flipped = (flip({ images: [flow], targets: [] }).images[0] as DenseMap).map;
+        }
+        assert.equal(difference(flipped, opencv.transforms[name]?.images[0]), 0);
       }),
     ));
 }

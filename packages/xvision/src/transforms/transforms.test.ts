@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { arange, expectNoLeaks, full, manualSeed, ones, scope, stack, type Tensor, tensor } from '@edgeai/torch';
+import { arange, expectNoLeaks, full, manualSeed, ones, scope, stack, type Tensor, tensor, zeros } from '@edgeai/torch';
 import {
   cropAll,
   type DenseMap,
@@ -125,4 +125,48 @@ test('the same seed makes the same sample', () =>
     };
     assert.deepEqual(run(), run());
     assert.notDeepEqual(run(), tensor([0]).toArray());
+  }));
+
+test('turned apart, the flow still leads from a pixel of the first picture to the same one of the second', () =>
+  scope(() => {
+    const side = 33;
+    const at = (row: number, column: number) => {
+      const map = zeros([3, side, side]);
+      map.select(2, column).select(1, row).fill_(1);
+      return { kind: 'image', map } as const;
+    };
+    /** Where the picture is brightest. */
+    const place = ({ map }: DenseMap) => {
+      const index = Number(map.select(0, 0).flatten().argmax().item());
+      return [index % side, Math.floor(index / side)];
+    };
+    // A point goes from column 24 to 27 and from row 8 to 6.
+    const flow = stack([full([side, side], 3), full([side, side], -2)]);
+    const sample: DenseSample = { images: [at(8, 24), at(6, 27)], targets: [{ kind: 'flow', map: flow }] };
+    const { images, targets } = rotateAll(sample, 10, 'tensor', 8);
+    const [[x0 = 0, y0 = 0], [x1 = 0, y1 = 0]] = images.map(place) as [number[], number[]];
+    const turned = mapOf(targets, 0);
+    const [u, v] = [rowOf(turned, y0)[x0] ?? 0, rowOf(turned, y0, 1)[x0] ?? 0];
+    assert.ok(Math.hypot(u - (x1 - x0), v - (y1 - y0)) < 1.5, `(${u}, ${v}) is not (${x1 - x0}, ${y1 - y0})`);
+    const alike = mapOf(rotateAll(sample, 10).targets, 0);
+    assert.ok(Math.hypot((rowOf(alike, y0)[x0] ?? 0) - u, (rowOf(alike, y0, 1)[x0] ?? 0) - v) > 1);
+  }));
+
+test('flow among the images is scaled with its vectors, and its confidence is not', () =>
+  scope(() => {
+    const map = stack([full([4, 4], 8), full([4, 4], -4), full([4, 4], 100)]);
+    const sample: DenseSample = {
+      images: [
+        { kind: 'image', map },
+        { kind: 'flow', map },
+      ],
+      targets: [],
+    };
+    const { images } = denseEvaluationTransform({ size: [8, 2] })(sample);
+    const flow = mapOf(images, 1);
+    assert.deepEqual(
+      [0, 1, 2].map((channel) => rowOf(flow, 0, channel)[0]),
+      [4 / 64, -8 / 64, 100 / 64],
+    );
+    assert.ok(Math.abs((rowOf(mapOf(images, 0), 0)[0] ?? 0) + 120 / 64) < 1e-6);
   }));

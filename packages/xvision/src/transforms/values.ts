@@ -13,13 +13,19 @@ export function onImages(change: (image: Tensor) => Tensor): DenseTransform {
 }
 
 /**
- * `(x − mean) · scale`, channel by channel.
+ * `(x − mean) · scale`, channel by channel. Flow among the images has its middle at 0 already and is only scaled.
  *
  * @param mean one number for all channels, or one each
  */
 export function normalizeMeanScale(mean: readonly number[], scale: readonly number[]): DenseTransform {
   const column = (values: readonly number[]) => tensor([...values], { dtype: 'float32' }).reshape([-1, 1, 1]);
-  return onImages((image) => image.to('float32').sub(column(mean)).mul(column(scale)));
+  return ({ images, targets }) => ({
+    images: images.map(({ kind, map }): DenseMap => {
+      const values = map.to('float32');
+      return { kind, map: (kind === 'flow' ? values : values.sub(column(mean))).mul(column(scale)) };
+    }),
+    targets,
+  });
 }
 
 /** Red, green, blue to blue, green, red, and back. */
