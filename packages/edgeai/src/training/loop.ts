@@ -77,7 +77,7 @@ export async function runLoop<Batch, Output>(
           return stopped();
         }
         // Later epochs see the same data.
-        if (epoch === firstEpoch) for (const remark of trained.remarks) logger.warn(`${name}: ${remark}`);
+        if (epoch === firstEpoch) for (const remark of trained.remarks) logger.info(`${name}: ${remark}`);
         const record = recordOf(epoch, 'train', trained, { lr: trainer.learningRate });
         trainer.scheduler.step();
         position = {
