@@ -3,13 +3,13 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { ArgumentError, data, type Tensor } from '@edgeai/torch';
-import { loadImage } from '../io/decode.ts';
-import { type DecodedImage, imageToTensor } from '../io/decoded-image.ts';
+import { loadPhoto } from '../io/decode.ts';
+import type { DecodedImage } from '../io/decoded-image.ts';
 import { type CsvRow, parseCsv } from './csv.ts';
 import { DatasetError } from './errors.ts';
 import type { FolderSample } from './folder.ts';
 import { compareStrings, expandHome } from './listing.ts';
-import { FileDataset, type VisionDatasetOptions } from './vision-dataset.ts';
+import { FileDataset, LoadedPicture, type VisionDatasetOptions } from './vision-dataset.ts';
 
 export interface CsvListOptions<T, Y> extends VisionDatasetOptions<Tensor, T, Y> {
   /** Folder that the paths are relative to. Default: the folder of the list. */
@@ -47,7 +47,7 @@ export class CsvList<T = Tensor, Y = number> extends FileDataset<DecodedImage, T
   constructor(file: string, options: CsvListOptions<T, Y> = {}) {
     super(options);
     this.file = expandHome(file);
-    this.#loader = options.loader ?? ((path) => loadImage(path, 'RGB'));
+    this.#loader = options.loader ?? loadPhoto;
     const { rows, fileColumn, labelColumn } = readRows(this.file, options);
     const labels = rows.map((row) => this.#field(row, labelColumn, 'label'));
     const paths = rows.map((row) => this.#field(row, fileColumn, 'file'));
@@ -74,7 +74,7 @@ export class CsvList<T = Tensor, Y = number> extends FileDataset<DecodedImage, T
   }
 
   finish(loaded: DecodedImage, index: number): [T, Y] {
-    return this.pair(() => imageToTensor(loaded), this.#sample(index)[1]);
+    return this.pair(() => new LoadedPicture(loaded), this.#sample(index)[1]);
   }
 
   /** The sample's path. */

@@ -23,7 +23,7 @@ export { checkIntegrity, md5Of } from './archives/integrity.ts';
 export { CsvList, type CsvListOptions } from './csv-list.ts';
 export { DatasetError } from './errors.ts';
 export { FakeData, type FakeDataOptions } from './fake.ts';
-export { loadFlo, loadPfm, planesToTensor } from './files/flow-files.ts';
+export { kittiFlow, loadFlo, loadPfm, planesToTensor } from './files/flow-files.ts';
 export { type MatValue, parseMat, readMat } from './files/mat.ts';
 export { loadPngSamples, type PngSamples, samplesToTensor } from './files/png-samples.ts';
 export {

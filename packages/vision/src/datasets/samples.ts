@@ -2,11 +2,12 @@
 
 import { readFile } from 'node:fs/promises';
 import { fromTypedArray, keep, type Tensor } from '@edgeai/torch';
-import { loadImage } from '../io/decode.ts';
+import { loadImage, loadPhoto } from '../io/decode.ts';
 import { type DecodedImage, type ImageReadMode, imageToTensor } from '../io/decoded-image.ts';
 import { type MatValue, parseMat } from './files/mat.ts';
 import { loadPngSamples, maskToTensor, type PngSamples } from './files/png-samples.ts';
 import { invalid } from './files/text.ts';
+import { LoadedPicture } from './vision-dataset.ts';
 
 /** One half of every sample: `load` waits for files and makes no tensors, `finish` makes the value. */
 export interface Part<Value> {
@@ -18,8 +19,8 @@ export interface Part<Value> {
 export interface Samples<Target> {
   readonly length: number;
   load?(index: number): unknown;
-  /** The picture, uint8 [channels, height, width], and its target. Called inside of a scope. */
-  finish(index: number, loaded: unknown): readonly [Tensor, Target];
+  /** The picture, uint8 [channels, height, width] once it is a tensor, and its target. Called inside of a scope. */
+  finish(index: number, loaded: unknown): readonly [Tensor | LoadedPicture, Target];
   /** What a person would look for when the sample is broken. */
   describe(index: number): string;
   dispose?(): void;
@@ -110,13 +111,13 @@ export function fromFiles<Target>(
   mode: ImageReadMode = 'RGB',
 ): Samples<Target> {
   const path = (index: number): string => paths[index] as string;
-  const image = imageFiles(path, mode);
+  const load = (file: string) => (mode === 'RGB' ? loadPhoto(file) : loadImage(file, mode));
   return {
     length: paths.length,
-    load: (index) => Promise.all([image.load?.(index), target.load?.(index)]),
+    load: (index) => Promise.all([load(path(index)), target.load?.(index)]),
     finish: (index, loaded) => {
-      const [first, second] = loaded as readonly [unknown, unknown];
-      return [image.finish(index, first), target.finish(index, second)];
+      const [picture, second] = loaded as readonly [DecodedImage, unknown];
+      return [new LoadedPicture(picture), target.finish(index, second)];
     },
     describe: path,
   };

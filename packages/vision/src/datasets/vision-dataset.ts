@@ -1,6 +1,8 @@
 /** @file Bases of the data sets of pictures: pairs of a picture and its target, transformed one by one or together. */
 
-import { ArgumentError, type data, scope } from '@edgeai/torch';
+import { ArgumentError, type data, scope, type Tensor } from '@edgeai/torch';
+import { type DecodedImage, imageToTensor } from '../io/decoded-image.ts';
+import { applyToImage } from '../transforms/photo-draft.ts';
 
 export interface VisionDatasetOptions<Image, T, Y, Target = number> {
   /** What happens to the picture. Default: nothing. */
@@ -9,6 +11,15 @@ export interface VisionDatasetOptions<Image, T, Y, Target = number> {
   targetTransform?: (target: Target) => Y;
   /** What happens to both together, as where a picture and its boxes are flipped. Instead of the two others. */
   transforms?: (image: Image, target: Target) => readonly [T, Y];
+}
+
+/** A picture of a data set of tensors that is none yet: a transform that needs only a part of it decodes no more. */
+export class LoadedPicture {
+  readonly image: DecodedImage;
+
+  constructor(image: DecodedImage) {
+    this.image = image;
+  }
 }
 
 /** [picture, target] pairs. */
@@ -31,21 +42,24 @@ export abstract class VisionDataset<Image, T, Y, Target = number> implements dat
   abstract get(index: number): [T, Y] | Promise<[T, Y]>;
 
   /** Makes the picture and transforms both halves; intermediate tensors are released. */
-  protected pair(makeImage: () => Image, target: Target): [T, Y] {
+  protected pair(makeImage: () => Image | LoadedPicture, target: Target): [T, Y] {
     return this.transformed(() => [makeImage(), target]);
   }
 
-  /** Makes both halves and transforms them; intermediate tensors are released. */
-  protected transformed(make: () => readonly [Image, Target]): [T, Y] {
+  /**
+   * Makes both halves and transforms them; intermediate tensors are released. A {@link LoadedPicture} becomes a tensor where its
+   * transform does not take it as it is.
+   */
+  protected transformed(make: () => readonly [Image | LoadedPicture, Target]): [T, Y] {
     return scope(() => {
-      const [image, target] = make();
+      const [picture, target] = make();
       if (this.transforms !== undefined) {
-        const [first, second] = this.transforms(image, target);
+        const [first, second] = this.transforms(asTensor(picture), target);
         return [first, second];
       }
       // Without transforms, T is the picture's type and Y the target's.
       return [
-        this.transform === undefined ? (image as unknown as T) : this.transform(image),
+        this.transform === undefined ? (asTensor(picture) as unknown as T) : transformPicture(this.transform, picture),
         this.targetTransform === undefined ? (target as unknown as Y) : this.targetTransform(target),
       ];
     });
@@ -67,4 +81,15 @@ export abstract class FileDataset<Loaded, Image, T, Y, Target = number> extends 
   async get(index: number): Promise<[T, Y]> {
     return this.finish(await this.load(index), index);
   }
+}
+
+// A loaded picture stands for a tensor, so it is in data sets whose `Image` is Tensor that there are any.
+function asTensor<Image>(picture: Image | LoadedPicture): Image {
+  return picture instanceof LoadedPicture ? (imageToTensor(picture.image) as unknown as Image) : picture;
+}
+
+function transformPicture<Image, T>(transform: (image: Image) => T, picture: Image | LoadedPicture): T {
+  return picture instanceof LoadedPicture
+    ? applyToImage(transform as unknown as (image: Tensor) => T, picture.image)
+    : transform(picture);
 }

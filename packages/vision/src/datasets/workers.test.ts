@@ -34,7 +34,7 @@ const pipeline = () =>
 
 type Batch = [images: Tensor, labels: Tensor];
 
-async function batches(folder: datasets.ImageFolder<Tensor>, workers: number, onError?: 'skip') {
+async function batches(folder: data.Dataset<[Tensor, number]>, workers: number, onError?: 'skip') {
   manualSeed(4);
   const loader = new data.DataLoader<[Tensor, number], Batch>(folder, {
     batchSize: 2,
@@ -127,6 +127,22 @@ test('a file that was damaged, deleted or replaced since the folder was listed',
     assert.deepEqual(await pass(), first);
   }
 });
+
+test('lists and packed photographs decode only what is looked at, to the same batches', () =>
+  expectNoLeaks(async () => {
+    const list = join(photos, 'list.csv');
+    writeFileSync(list, 'cat/a.jpg,0\ndog/b.jpg,1\ndog/c.jpg,1\n');
+    const pack = join(root, 'photos.pack');
+    await datasets.packDataset(new datasets.ImageFolder(photos), pack, { format: 'jpeg' });
+    const packed = new datasets.PackedDataset(pack, { transform: crops() });
+    const sources = [new datasets.CsvList(list, { transform: crops() }), packed];
+    for (const source of sources) {
+      const outcomes = [];
+      for (const workers of [0, 1]) outcomes.push((await batches(source, workers)).found);
+      assert.deepEqual(outcomes[0], outcomes[1]);
+    }
+    packed.dispose();
+  }));
 
 test('a closure as a transform is refused with its name', async () => {
   const folder = new datasets.ImageFolder(photos, { transform: (image: Tensor) => image.float() });

@@ -119,9 +119,12 @@ async function loadBytes(path: string): Promise<Uint8Array> {
  * transform may need only some of them.
  */
 export async function loadPhoto(path: string): Promise<DecodedImage> {
-  if (isMainThread) return loadImage(path, 'RGB');
-  const bytes = await loadBytes(path);
-  return photoOf(bytes, path) ?? decodePixels(bytes, 'RGB', {}, path);
+  return decodePhoto(await loadBytes(path), path);
+}
+
+/** The same for the bytes of an image file. They must stay as they are until its pixels are there. */
+export async function decodePhoto(bytes: Uint8Array, path: string): Promise<DecodedImage> {
+  return (isMainThread ? undefined : photoOf(bytes, path)) ?? decodePixels(bytes, 'RGB', {}, path);
 }
 
 /** The bytes of a JPEG as an image that is decoded later; undefined where that cannot be, and for other formats. */

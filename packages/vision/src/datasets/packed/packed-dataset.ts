@@ -2,11 +2,11 @@
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ArgumentError, crc32c, data, keep, mapFile, scope, type Tensor } from '@edgeai/torch';
-import { decodePixels } from '../../io/decode.ts';
-import { type DecodedImage, imageToTensor } from '../../io/decoded-image.ts';
+import { decodePhoto } from '../../io/decode.ts';
+import type { DecodedImage } from '../../io/decoded-image.ts';
 import { DatasetError } from '../errors.ts';
 import { expandHome } from '../listing.ts';
-import { FileDataset, type VisionDatasetOptions } from '../vision-dataset.ts';
+import { FileDataset, LoadedPicture, type VisionDatasetOptions } from '../vision-dataset.ts';
 import {
   decodeEntry,
   decodeHeader,
@@ -88,18 +88,13 @@ export class PackedDataset<T = Tensor, Y = number> extends FileDataset<DecodedIm
   load(index: number): DecodedImage | undefined | Promise<DecodedImage> {
     if (this.format === 'decoded') return undefined;
     const bytes = scope(() => this.#bytes(index).toTypedArray()) as Uint8Array;
-    return decodePixels(bytes, 'RGB', {}, this.describe(index));
+    return decodePhoto(bytes, this.describe(index));
   }
 
   finish(loaded: DecodedImage | undefined, index: number): [T, Y] {
     const { height, width, channels, label } = this.#entry(index);
-    return this.pair(
-      () =>
-        loaded === undefined
-          ? this.#bytes(index).view([height, width, channels]).permute([2, 0, 1])
-          : imageToTensor(loaded),
-      label,
-    );
+    const pixels = () => this.#bytes(index).view([height, width, channels]).permute([2, 0, 1]);
+    return this.pair(() => (loaded === undefined ? pixels() : new LoadedPicture(loaded)), label);
   }
 
   /** The file, and what the image was called where it came from. */
