@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe as group, it } from 'node:test';
-import { expectNoLeaks } from '@edgeai/torch';
+import { expectNoLeaks, randint } from '@edgeai/torch';
+import { encodeImage } from '../../io/index.ts';
 import { dot, fixture, idx, png, put, tree } from '../testing.ts';
 import { parseYolo } from './annotated-layouts.ts';
 import { check } from './check.ts';
@@ -236,19 +237,23 @@ group('check', () => {
       9,
       Array.from({ length: 243 }, (_, i) => i),
     );
+    const noise = randint(0, 256, [3, 40, 40], { dtype: 'uint8' });
+    const jpeg = await encodeImage(noise, 'jpeg');
+    noise.dispose();
     const root = tree({
       'train/cat/a.png': picture,
       'train/cat/copy.png': picture,
       'train/cat/called.jpg': png(2, 1, [1, 2]),
       'train/cat/empty.png': '',
       'train/cat/cut.png': picture.subarray(0, 60),
+      'train/cat/hole.jpg': Buffer.from(jpeg).fill('ff00', jpeg.length >> 1, jpeg.length - 99, 'hex'),
       'train/cat/text.jpg': 'hello',
       'val/cat/leak.png': picture,
     });
     symlinkSync(join(root, 'train'), join(root, 'train', 'cat', 'loop'));
     symlinkSync(join(root, 'none.png'), join(root, 'train', 'cat', 'dangling.png'));
     const { findings, checked } = await check(recognise(root), root);
-    assert.equal(checked, 8);
+    assert.equal(checked, 9);
     const found = findings.map(({ kind, path }) => `${kind} ${path.slice(root.length + 1)}`).sort();
     assert.deepEqual(found, [
       'duplicate train/cat/copy.png',
@@ -258,6 +263,7 @@ group('check', () => {
       'missing train/cat/dangling.png',
       'missing train/cat/dangling.png',
       'unreadable train/cat/cut.png',
+      'unreadable train/cat/hole.jpg',
       'unreadable train/cat/text.jpg',
       'wrong-extension train/cat/called.jpg',
     ]);
