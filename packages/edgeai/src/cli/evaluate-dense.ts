@@ -23,6 +23,8 @@ const USED = [
     'workers',
     'tasks',
     'input-images',
+    'second-input',
+    'flow-folder',
   ] as const),
   ...(['model', 'model-option', 'weights', 'weights-state-dict-name', 'batch-size', 'val-epoch-size-factor'] as const),
   ...([

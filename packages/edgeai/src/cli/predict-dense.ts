@@ -10,6 +10,7 @@ import type { OpenedModel } from '../models/opened-model.ts';
 import { makeFolder } from '../runs/make-folder.ts';
 import type { DenseFacts } from '../tasks/dense/facts.ts';
 import {
+  type DenseFinding,
   type DensePrediction,
   type DensePredictOptions,
   openShown,
@@ -96,22 +97,22 @@ async function predictVideos(
   if (flags.json === true) printJson(context, written);
 }
 
+/** What is said of maps without classes. */
+function measuresOf(finding: DenseFinding): string[] {
+  if (finding.task === 'depth')
+    return [`depth: nearest ${finding.nearest} m, median ${finding.median} m, farthest ${finding.farthest} m`];
+  if (finding.task === 'flow') return [`flow: median ${finding.median} pixels, longest ${finding.longest} pixels`];
+  return [];
+}
+
 function describe({ file, picture, findings }: DensePrediction): Description {
   return {
     title: file,
     bars: findings.flatMap((finding) =>
-      finding.task === 'depth'
-        ? []
-        : finding.classes.slice(0, SHOWN).map(({ label, share }) => ({ label, fraction: share })),
+      'classes' in finding
+        ? finding.classes.slice(0, SHOWN).map(({ label, share }) => ({ label, fraction: share }))
+        : [],
     ),
-    lines: [
-      ...findings.flatMap((finding) =>
-        finding.task === 'depth'
-          ? [`depth: nearest ${finding.nearest} m, median ${finding.median} m, farthest ${finding.farthest} m`]
-          : [],
-      ),
-      picture,
-      ...findings.map(({ map }) => map),
-    ],
+    lines: [...findings.flatMap(measuresOf), picture, ...findings.map(({ map }) => map)],
   };
 }

@@ -20,13 +20,14 @@ const IMAGES = 'Images and augmentation';
 const LOSS = 'Losses and tasks';
 
 /** The maps that a network can be trained for. */
-export const DENSE_KINDS = ['segmentation', 'depth', 'motion'] as const;
+export const DENSE_KINDS = ['segmentation', 'depth', 'motion', 'flow'] as const;
 export type DenseKind = (typeof DENSE_KINDS)[number];
 
 /** The data sets that dense tasks can be trained with. */
 export const DENSE_DATASETS = [
   ...(['scenes', 'camvid', 'cityscapes', 'cityscapes5', 'a2d2', 'ade20k', 'ade20k32', 'voc'] as const),
   ...(['coco', 'coco21', 'coco-style', 'coco-style-background', 'kitti-depth', 'sintel-depth'] as const),
+  ...(['sintel-clean', 'sintel-final', 'sintel-both', 'kitti-flow-occ', 'kitti-flow-noc', 'flying-chairs'] as const),
 ] as const;
 
 const options = {
@@ -76,7 +77,7 @@ const options = {
     lookalikes: ['num-workers'],
   }),
   tasks: option(
-    text({ expected: 'some of segmentation, depth and motion, separated by commas', placeholder: 'tasks' }),
+    text({ expected: 'some of segmentation, depth, motion and flow, separated by commas', placeholder: 'tasks' }),
     {
       default: 'segmentation',
       group: LOSS,
@@ -87,6 +88,18 @@ const options = {
     default: 1,
     group: DATA,
     help: 'Images that the network sees: 2 adds the one before.',
+  }),
+  'second-input': option(choice(['picture', 'flow']), {
+    default: 'picture',
+    group: DATA,
+    help: 'What the second of two inputs is: the image before, or the flow to it. There is flow with `scenes` and `cityscapes`.',
+    lookalikes: ['is-flow'],
+  }),
+  'flow-folder': option(text(), {
+    default: 'leftImg8bit_flow_confidence',
+    group: DATA,
+    help: 'For `cityscapes`: the folder with flow as an input, in PNG files of flow to the right, flow down and confidence, each with 128 added.',
+    lookalikes: ['image-folders'],
   }),
   ...modelOptions,
   ...lengthOptions,

@@ -1,4 +1,4 @@
-/** @file Cityscapes and what is laid out like it: nineteen or five classes, depth from disparity, what moves, the image before; A2D2. */
+/** @file Cityscapes and what is laid out like it: nineteen or five classes, depth from disparity, what moves, the image before or the flow to it; A2D2. */
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -12,6 +12,7 @@ import {
   before,
   classMaps,
   depthMaps,
+  flowPictures,
   fromParts,
   namesBelow,
   type Part,
@@ -20,14 +21,7 @@ import {
   pngPlane,
 } from './from-files.ts';
 import { CITYSCAPES_PALETTE, CITYSCAPES_WEIGHTS } from './palettes.ts';
-import {
-  classes,
-  type DenseOpenOptions,
-  type DenseTaskKind,
-  type Opener,
-  requireTasks,
-  rootOf,
-} from './source-options.ts';
+import { classes, type DenseOpenOptions, type Opener, requireTasks, rootOf } from './source-options.ts';
 import { type ClassTarget, IGNORE, MOTION_TARGET, type TargetInfo } from './targets.ts';
 
 const IMAGE = '_leftImg8bit.png';
@@ -70,15 +64,16 @@ const NINETEEN: Labels = {
 
 function cityscapes(name: string, labels: Labels): Opener {
   return (options) => {
-    requireTasks(options, name, ['segmentation', 'depth', 'motion'], true);
+    requireTasks(options, name, ['segmentation', 'depth', 'motion'], { pairs: true, flow: true });
     const root = rootOf(options, name);
     const { split, tasks, images = 1, maxDepth = 80 } = options;
+    const { second = 'picture', flowFolder = 'leftImg8bit_flow_confidence' } = options;
     const folder = join(root, 'leftImg8bit', split);
     const stems = namesBelow(folder, IMAGE).map((file) => file.slice(0, -IMAGE.length));
     const all = (part: string, ending: string) => stems.map((stem) => join(root, part, split, `${stem}${ending}`));
     const disparities = all('disparity', '_disparity.png');
     const cameras = all('camera', '_camera.json');
-    const maps: Record<DenseTaskKind, () => readonly [TargetInfo, Part]> = {
+    const maps: Record<'segmentation' | 'motion' | 'depth', () => readonly [TargetInfo, Part]> = {
       segmentation: () => [labels.info, classMaps(all('gtFine', labels.ending), labels.table)],
       motion: () => [MOTION_TARGET, classMaps(all('gtFine', '_gtFine_labelTrainIds_motion.png'), MOTION_IDS)],
       depth: () => [
@@ -93,12 +88,14 @@ function cityscapes(name: string, labels: Labels): Opener {
     const current = pictures(all('leftImg8bit', IMAGE));
     const previous = () =>
       pictures(stems.map((stem) => previousImage(join(root, 'leftImg8bit_previous', split), stem)));
+    const flow = () => flowPictures(all(flowFolder, IMAGE));
     return fromParts(
       name,
       folder,
       stems.length,
-      images === 2 ? [current, previous()] : [current],
-      tasks.map((task) => maps[task]()),
+      images === 2 ? [current, second === 'flow' ? flow() : previous()] : [current],
+      tasks.map((task) => maps[task as keyof typeof maps]()),
+      ['image', second === 'flow' ? 'flow' : 'image'],
     );
   };
 }

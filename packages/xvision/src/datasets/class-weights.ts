@@ -2,7 +2,7 @@
 
 import { ArgumentError, scope, type Tensor } from '@edgeai/torch';
 import type { DenseSource } from './dense-dataset.ts';
-import { checkLabels } from './targets.ts';
+import { checkLabels, isClasses } from './targets.ts';
 
 export type ClassWeightMethod = 'median-frequency' | 'enet';
 
@@ -24,7 +24,7 @@ export async function countClasses(
   options: { limit?: number; onProgress?: (done: number, total: number) => void } = {},
 ): Promise<ClassCount[]> {
   const info = source.targets[task];
-  if (info === undefined || info.kind === 'depth')
+  if (info === undefined || !isClasses(info))
     throw ArgumentError.expected('task', 'a map of classes', info?.kind ?? task);
   const names = info.classes;
   const counts = names.map((name) => ({ name, pixels: 0, images: 0, within: 0 }));

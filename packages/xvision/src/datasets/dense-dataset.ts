@@ -2,7 +2,7 @@
 
 import { ArgumentError, type data, scope, type Tensor } from '@edgeai/torch';
 import type { DenseMap, DenseSample, DenseTransform } from '../transforms/sample.ts';
-import { checkLabels, type TargetInfo } from './targets.ts';
+import { checkLabels, isClasses, type TargetInfo } from './targets.ts';
 
 /** Where the maps of a data set come from. */
 export interface DenseSource {
@@ -10,6 +10,8 @@ export interface DenseSource {
   readonly targets: readonly TargetInfo[];
   /** How many images a sample has. */
   readonly images: number;
+  /** What each of them is, where they are not all pictures: `'flow'` is float32 `(3, H, W)`, to the right and down in pixels, and confidence. */
+  readonly imageKinds?: readonly ('image' | 'flow')[];
   load?(index: number): unknown;
   /** The maps as they are stored; called inside of a scope. */
   finish(loaded: unknown, index: number): { images: readonly Tensor[]; targets: readonly Tensor[] };
@@ -45,7 +47,7 @@ export class DenseDataset implements data.Dataset<DenseSample> {
       const where = this.source.describe(index);
       const [, height = 0, width = 0] = images[0]?.shape ?? [];
       const sample: DenseSample = {
-        images: images.map((map): DenseMap => ({ kind: 'image', map })),
+        images: images.map((map, i): DenseMap => ({ kind: this.source.imageKinds?.[i] ?? 'image', map })),
         targets: targets.map((map, i): DenseMap => {
           const info = this.source.targets[i] as TargetInfo;
           const [, h = 0, w = 0] = map.shape;
@@ -55,7 +57,7 @@ export class DenseDataset implements data.Dataset<DenseSample> {
               `${where}: the ${info.kind} map is ${h}×${w}, but its image is ${height}×${width}`,
             );
           }
-          if (info.kind !== 'depth') checkLabels(map, info.classes.length, where);
+          if (isClasses(info)) checkLabels(map, info.classes.length, where);
           return { kind: info.kind, map };
         }),
       };

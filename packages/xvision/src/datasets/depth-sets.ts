@@ -6,7 +6,17 @@ import { basename, dirname, extname, join } from 'node:path';
 import { FileFormatError } from '@edgeai/torch';
 import { datasets } from '@edgeai/vision';
 import type { DenseSource } from './dense-dataset.ts';
-import { before, depthMaps, foldersIn, fromParts, namesBelow, type Plane, pictures, pngPlane } from './from-files.ts';
+import {
+  before,
+  depthMaps,
+  foldersIn,
+  fromParts,
+  heldOut,
+  namesBelow,
+  type Plane,
+  pictures,
+  pngPlane,
+} from './from-files.ts';
 import { type DenseOpenOptions, type Opener, requireTasks, rootOf } from './source-options.ts';
 
 /** A picture, its depth, and the picture before. */
@@ -48,7 +58,7 @@ function depthSource(
  * depth, five at either end of a drive, are left out. Uhrig et al., 2017.
  */
 export const openKittiDepth: Opener = (options) => {
-  requireTasks(options, 'kitti-depth', ['depth'], true);
+  requireTasks(options, 'kitti-depth', ['depth'], { pairs: true });
   const root = rootOf(options, 'kitti-depth');
   const all = drives(root, options.split).flatMap((drive): Paths[] => {
     const folder = join(drive, 'proj_depth', 'groundtruth', 'image_02');
@@ -76,20 +86,15 @@ function drives(root: string, split: string): string[] {
     .map((line) => join(root, line));
 }
 
-/** Every how many-th scene of Sintel is for evaluation: it is published without such a part. */
-const HELD_OUT = 5;
-
 /**
  * Sintel's depth: `root/training/{clean,final}/<scene>/frame_*.png` (clean where there is both) and `root/training/depth/<scene>/frame_*.dpt`.
  * Every fifth scene is for evaluation. Butler et al., 2012.
  */
 export const openSintelDepth: Opener = (options) => {
-  requireTasks(options, 'sintel-depth', ['depth'], true);
+  requireTasks(options, 'sintel-depth', ['depth'], { pairs: true });
   const root = join(rootOf(options, 'sintel-depth'), 'training');
   const pass = ['clean', 'final'].find((name) => existsSync(join(root, name))) ?? 'clean';
-  const scenes = foldersIn(join(root, pass)).filter(
-    (_, i) => (i % HELD_OUT === HELD_OUT - 1) === (options.split === 'val'),
-  );
+  const scenes = heldOut(foldersIn(join(root, pass)), options.split);
   const all = scenes.flatMap((scene) =>
     namesBelow(scene, '.png').map((name): Paths => {
       const stem = basename(name, extname(name));
@@ -108,7 +113,7 @@ export const openSintelDepth: Opener = (options) => {
 const DPT_TAG = 202021.25;
 
 /** A `.dpt` file: tag, width, height, and metres as float32. @throws {FileFormatError} naming the file */
-async function readDpt(path: string): Promise<Plane> {
+export async function readDpt(path: string): Promise<Plane> {
   const bytes = await readFile(path);
   if (bytes.length < 12 || bytes.readFloatLE(0) !== DPT_TAG)
     throw new FileFormatError('is not a .dpt file (its first bytes are wrong)', path);

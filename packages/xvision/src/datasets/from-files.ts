@@ -39,6 +39,28 @@ export function classMaps(paths: readonly string[], table: readonly number[] | n
   };
 }
 
+/**
+ * Flow as an input, in colour PNG files: to the right, down and confidence, each with 128 added. float32 `(3, H, W)`, the middle at 0.
+ */
+export function flowPictures(paths: readonly string[]): Part {
+  const part = pictures(paths);
+  return { ...part, finish: (loaded) => part.finish(loaded).to('float32').sub(128) };
+}
+
+/** Flow as a target, float32 `(2, H, W)`, known where it is not exactly 0. @param finish makes it of what `load` read */
+export function flowMaps<Loaded>(
+  paths: readonly string[],
+  load: (path: string) => Promise<Loaded>,
+  finish: (loaded: Loaded) => Tensor,
+): Part {
+  const path = (index: number) => paths[index] as string;
+  return {
+    files: (index) => [path(index)],
+    load: (index) => load(path(index)),
+    finish: (loaded) => finish(loaded as Loaded),
+  };
+}
+
 /** A map of numbers, row after row. */
 export interface Plane {
   readonly data: Float32Array;
@@ -81,6 +103,7 @@ export function fromParts(
   length: number,
   images: readonly Part[],
   targets: readonly (readonly [TargetInfo, Part])[],
+  imageKinds?: DenseSource['imageKinds'],
 ): DenseSource {
   if (length === 0) throw new datasets.DatasetError('DATASET_EMPTY', root, `${name}: there is no sample in ${root}`);
   const parts = [...images, ...targets.map(([, part]) => part)];
@@ -99,6 +122,7 @@ export function fromParts(
     length,
     targets: targets.map(([info]) => info),
     images: images.length,
+    ...(imageKinds === undefined ? {} : { imageKinds }),
     load: (index) => Promise.all(parts.map((part) => part.load(index))),
     finish: (loaded) => {
       const made = parts.map((part, i) => part.finish((loaded as unknown[])[i]));
@@ -128,4 +152,12 @@ export function foldersIn(folder: string): string[] {
 /** The same number with one taken off, at the same width: `000019` to `000018`. */
 export function before(digits: string): string {
   return String(Number(digits) - 1).padStart(digits.length, '0');
+}
+
+/** Every how many-th scene is for evaluation, of data sets that are published without such a part. */
+const HELD_OUT = 5;
+
+/** What is for this split: every fifth for evaluation, the others to train. */
+export function heldOut<T>(all: readonly T[], split: string): T[] {
+  return all.filter((_, i) => (i % HELD_OUT === HELD_OUT - 1) === (split === 'val'));
 }

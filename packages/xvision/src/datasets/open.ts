@@ -7,6 +7,14 @@ import { openA2d2, openCityscapes, openCityscapes5 } from './cityscapes.ts';
 import { openCoco, openCoco21, openCocoStyle, openCocoStyleWithBackground } from './coco.ts';
 import { DenseDataset } from './dense-dataset.ts';
 import { openKittiDepth, openSintelDepth } from './depth-sets.ts';
+import {
+  openFlyingChairs,
+  openKittiFlowNoc,
+  openKittiFlowOcc,
+  openSintelBoth,
+  openSintelClean,
+  openSintelFinal,
+} from './flow-sets.ts';
 import { openAde20k, openAde20k32, openCamVid, openVoc } from './pairs.ts';
 import { openScenes } from './scenes-source.ts';
 import type { DenseOpenOptions, Opener } from './source-options.ts';
@@ -26,6 +34,12 @@ const OPENERS: Readonly<Record<string, Opener>> = {
   'coco-style-background': openCocoStyleWithBackground,
   'kitti-depth': openKittiDepth,
   'sintel-depth': openSintelDepth,
+  'sintel-clean': openSintelClean,
+  'sintel-final': openSintelFinal,
+  'sintel-both': openSintelBoth,
+  'kitti-flow-occ': openKittiFlowOcc,
+  'kitti-flow-noc': openKittiFlowNoc,
+  'flying-chairs': openFlyingChairs,
 };
 
 /** The names that {@link openDense} takes. */

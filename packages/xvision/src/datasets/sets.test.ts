@@ -2,50 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deflateSync } from 'node:zlib';
-import { scope } from '@edgeai/torch';
-import type { DenseSample } from '../transforms/sample.ts';
 import { openDense } from './open.ts';
 import type { DenseOpenOptions } from './source-options.ts';
-import { type Content, grey, tree } from './testing.ts';
-
-/** The rows of each map of a sample, which is released. */
-function read({ images, targets }: DenseSample): { images: number[][][]; targets: number[][][] } {
-  return scope(() => {
-    const rows = (maps: DenseSample['images']) => maps.map(({ map }) => map.select(0, 0).toArray() as number[][]);
-    const result = { images: rows(images), targets: rows(targets) };
-    for (const { map } of [...images, ...targets]) map.dispose();
-    return result;
-  });
-}
+import { type Content, grey, png16, read, tree } from './testing.ts';
 
 const first = async (name: string, root: string, options: Partial<DenseOpenOptions> = {}) =>
   read(await openDense(name, { root, split: 'train', tasks: ['segmentation'], ...options }).get(0));
-
-/** A grey PNG file of 16 bits. */
-function png16(rows: readonly (readonly number[])[]): Buffer {
-  const [height, width] = [rows.length, rows[0]?.length ?? 0];
-  const chunk = (type: string, content: Uint8Array) => {
-    const body = Buffer.concat([Buffer.from(type, 'latin1'), content]);
-    const result = Buffer.alloc(body.length + 8);
-    result.writeUInt32BE(content.length, 0);
-    body.copy(result, 4);
-    let crc = 0xffffffff;
-    for (const byte of body) {
-      crc ^= byte;
-      for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-    }
-    result.writeUInt32BE((crc ^ 0xffffffff) >>> 0, body.length + 4);
-    return result;
-  };
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([16, 0, 0, 0, 0], 8);
-  const raw = Buffer.from(rows.flatMap((row) => [0, ...row.flatMap((value) => [value >> 8, value & 255])]));
-  const parts = [chunk('IHDR', header), chunk('IDAT', deflateSync(raw)), chunk('IEND', Buffer.alloc(0))];
-  return Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), ...parts]);
-}
 
 const CITY = 'ulm/ulm_000000_000019';
 const cityscapes = (): Record<string, Content> => ({

@@ -8,14 +8,20 @@ import type { ClassTarget, Colour, TargetInfo } from './targets.ts';
 export type Split = 'train' | 'val';
 export type DenseTaskKind = TargetInfo['kind'];
 
+export type SecondInput = 'picture' | 'flow';
+
 export interface DenseOpenOptions {
   /** Where the files are; not for scenes. */
   root?: string | null;
   split: Split;
   /** The maps that are wanted, in this order. */
   tasks: readonly DenseTaskKind[];
-  /** Images a sample: 2 adds the one before. Default 1. */
+  /** Images a sample: 2 adds the one before, or the one that flow leads to. Default 1. */
   images?: 1 | 2;
+  /** What the second image is: a picture, or the flow from the first to it. Default 'picture'. */
+  second?: SecondInput;
+  /** For Cityscapes: the folder that flow as an input is in. Default 'leftImg8bit_flow_confidence'. */
+  flowFolder?: string;
   /** For scenes: how many, how large, and which. */
   scenes?: { length?: number; size?: readonly [number, number]; seed?: number };
   /** Depths beyond are not measured, in metres. Default 80. */
@@ -42,14 +48,19 @@ export function rootOf({ root }: DenseOpenOptions, name: string): string {
   return root;
 }
 
-/** @throws {ArgumentError} for tasks that a data set has no maps for, or a second image that it has not */
+/**
+ * @param flow it can be an input
+ * @throws {ArgumentError} for tasks that a data set has no maps for, or a second image that it has not
+ */
 export function requireTasks(
-  { tasks, images = 1 }: DenseOpenOptions,
+  { tasks, images = 1, second = 'picture' }: DenseOpenOptions,
   name: string,
   has: readonly DenseTaskKind[],
-  pairs = false,
+  { pairs = false, flow = false }: { pairs?: boolean; flow?: boolean } = {},
 ): void {
   const unknown = tasks.find((task) => !has.includes(task));
   if (unknown !== undefined) throw new ArgumentError('tasks', `${name} has no ${unknown}; it has ${has.join(', ')}`);
+  if (images === 2 && second === 'flow' && !flow)
+    throw new ArgumentError('second', `${name} has no flow to be an input; cityscapes and scenes have`);
   if (images === 2 && !pairs) throw new ArgumentError('images', `${name} has single images: there is none before each`);
 }

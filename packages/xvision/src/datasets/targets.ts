@@ -20,7 +20,26 @@ export interface DepthTarget {
   readonly max: number;
 }
 
-export type TargetInfo = ClassTarget | DepthTarget;
+/** A map of motion, to the right and down in pixels: from the image to the one that goes with it. Where both are exactly 0 nothing is known. */
+export interface FlowTarget {
+  readonly kind: 'flow';
+}
+
+export type TargetInfo = ClassTarget | DepthTarget | FlowTarget;
+
+/** Whether a target is a map of classes. */
+export function isClasses(info: TargetInfo): info is ClassTarget {
+  return info.kind === 'segmentation' || info.kind === 'motion';
+}
+
+/** Stands for a known motion of 0. */
+const STILL = 1e-10;
+
+/** Flow in which what is known is never exactly 0. @param valid bool `(H, W)`; without it, all is known */
+export function knownFlow(flow: Tensor, valid: Tensor | null = null): Tensor {
+  const moved = flow.maskedFill(flow.abs().lt(STILL), STILL);
+  return valid === null ? moved : moved.maskedFill(valid.logicalNot(), 0);
+}
 
 /** The label of pixels without a class. */
 export const IGNORE = 255;

@@ -2,3 +2,4 @@
 
 export { ConfusionMatrix, type SegmentationFigures } from './confusion.ts';
 export { type DepthFigures, DepthMeter, type DepthMeterOptions } from './depth.ts';
+export { type FlowFigures, FlowMeter } from './flow.ts';

@@ -35,6 +35,8 @@ export function openSamples(config: DenseConfig, split: datasets.Split): dataset
     split,
     tasks: kindsOf(config),
     images: config.inputImages === 2 ? 2 : 1,
+    second: config.secondInput,
+    flowFolder: config.flowFolder,
     scenes: { length: split === 'train' ? train : val, size: pair(config.sceneSize), seed: config.sceneSeed },
     maxDepth: config.maxDepth,
     annotationPrefix: config.annotationPrefix,

@@ -2,7 +2,7 @@
 
 import { cat, full, scope, type Tensor, tensor, where } from '@edgeai/torch';
 import { utils } from '@edgeai/vision';
-import { type datasets, visual } from '@edgeai/xvision';
+import { datasets, visual } from '@edgeai/xvision';
 
 /** How much of a pixel's colour is that of its class. */
 const ALPHA = 0.55;
@@ -12,6 +12,8 @@ const GAP = 4;
 const LEAST_WIDTH = 384;
 /** Entries that a legend has for depths. */
 const DEPTHS = 6;
+/** Pixels of the flow that counts as the longest: colours are full from an eighth of it on. */
+export const LONGEST_FLOW = 80;
 /** Classes that a legend lists. */
 const LISTED = 30;
 
@@ -27,7 +29,7 @@ function isPlain(info: datasets.ClassTarget, index: number): boolean {
   return (info.kind === 'motion' && index === 0) || /^_*background_*$/.test(info.classes[index] ?? '');
 }
 
-/** One map as a picture. @param map uint8 classes (255 for none) or float32 metres, `(1, H, W)` */
+/** One map as a picture. @param map uint8 classes (255 for none) or float32 metres, `(1, H, W)`; float32 flow `(2, H, W)` */
 function drawMap(
   image: Tensor,
   info: datasets.TargetInfo,
@@ -38,6 +40,7 @@ function drawMap(
     const coloured = visual.colourValues(map, info.max, colourMap);
     return isTruth ? coloured.maskedFill(map.le(0), 0) : coloured;
   }
+  if (!datasets.isClasses(info)) return visual.flowColours(map, LONGEST_FLOW).mul(255).round().to('uint8');
   const [height = 0, width = 0] = map.shape.slice(-2);
   const entries = Array.from({ length: 256 }, (_, index) => ({
     colour: info.palette[index] ?? [0, 0, 0],
@@ -116,6 +119,7 @@ export function legendOf(
 ): utils.LegendEntry[] {
   const entries = targets.flatMap((info, i): utils.LegendEntry[] => {
     if (info.kind === 'depth') return depthEntries(info.max, colourMap);
+    if (!datasets.isClasses(info)) return flowEntries();
     const listed = info.classes
       .map((text, index) => ({ text, index, colour: info.palette[index] ?? [0, 0, 0] }))
       .filter(({ index }) => !isPlain(info, index) && (found?.[i]?.has(index) ?? true));
@@ -136,6 +140,18 @@ function depthEntries(max: number, colourMap: visual.ColourMapName): utils.Legen
       return { text: `${Number(metres.toFixed(1))} m`, colour: [red, green, blue] };
     });
   });
+}
+
+/** Where flow of these colours leads to. */
+function flowEntries(): utils.LegendEntry[] {
+  const directions = { right: [1, 0], down: [0, 1], left: [-1, 0], up: [0, -1] };
+  return Object.entries(directions).map(([text, vector]) =>
+    scope(() => {
+      const flow = tensor(vector, { dtype: 'float32' }).mul(LONGEST_FLOW).reshape([2, 1, 1]);
+      const colour = visual.flowColours(flow, LONGEST_FLOW).mul(255).round().flatten().toArray() as number[];
+      return { text, colour: [colour[0] ?? 0, colour[1] ?? 0, colour[2] ?? 0] };
+    }),
+  );
 }
 
 /** The picture with its legend; nothing is added where there is nothing to say. */

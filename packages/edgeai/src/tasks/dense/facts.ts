@@ -1,6 +1,6 @@
 /** @file What a checkpoint of a dense task says of its network: which maps it gives, and how its images are prepared. */
 
-import { type datasets, transforms } from '@edgeai/xvision';
+import { datasets, transforms } from '@edgeai/xvision';
 import { z } from 'zod';
 
 import type { DenseConfig } from '../../recipes/dense-options.ts';
@@ -18,11 +18,13 @@ const target = z.union([
     classWeights: z.array(z.number()).nullable(),
   }),
   z.object({ kind: z.literal('depth'), max: z.number() }),
+  z.object({ kind: z.literal('flow') }),
 ]);
 const size = z.tuple([z.number(), z.number()]);
 const preprocessing = z.object({
   kind: z.literal('dense'),
   dataset: z.string(),
+  secondInput: z.enum(['picture', 'flow']).default('picture'),
   size,
   reverseChannels: z.boolean().default(false),
   mean: z.array(z.number()),
@@ -46,11 +48,12 @@ export function factsOf(
     model: config.model.toLowerCase(),
     modelOptions: options,
     inputShapes: Array.from({ length: config.inputImages }, () => [1, 3, height, width]),
-    classes: first !== undefined && first.kind !== 'depth' ? first.classes : [],
+    classes: first !== undefined && datasets.isClasses(first) ? first.classes : [],
     preprocessing: {
       kind: 'dense',
       tasks: kindsOf(config),
       dataset: config.dataset,
+      secondInput: config.secondInput,
       ...(JSON.parse(JSON.stringify(pipeline)) as Record<string, Json>),
       ...(JSON.parse(JSON.stringify({ targets })) as Record<string, Json>),
     },
@@ -64,6 +67,8 @@ export interface DenseFacts {
   readonly size: transforms.Size;
   /** Images that the network sees: 2 adds the one before. */
   readonly images: number;
+  /** What the second of them is. */
+  readonly secondInput: datasets.SecondInput;
   /** What each output of the network is. */
   readonly targets: readonly datasets.TargetInfo[];
   readonly transform: transforms.DenseTransform;
@@ -73,11 +78,12 @@ export interface DenseFacts {
 export function denseFactsOf(facts: TaskFacts | null): DenseFacts | null {
   const parsed = preprocessing.safeParse(facts?.preprocessing);
   if (facts === null || !parsed.success) return null;
-  const { dataset, size, targets, backend, mean, imageScale, reverseChannels } = parsed.data;
+  const { dataset, secondInput, size, targets, backend, mean, imageScale, reverseChannels } = parsed.data;
   return {
     dataset,
     size,
     images: facts.inputShapes.length,
+    secondInput,
     targets,
     transform: transforms.denseEvaluationTransform({ size, mean, imageScale, reverseChannels, backend }),
   };

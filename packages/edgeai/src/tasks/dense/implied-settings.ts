@@ -11,12 +11,14 @@ export function impliedDenseSettings(weights: string, table: OptionTable): Recor
   if (!existsSync(weights)) return {};
   const facts = scope(() => readWeights(weights).facts);
   if (facts === null || facts.preprocessing.kind !== 'dense') return {};
-  const { tasks, dataset, size, outputSize, mean, imageScale, reverseChannels, backend } = facts.preprocessing;
+  const { tasks, dataset, secondInput, size, outputSize, mean, imageScale, reverseChannels, backend } =
+    facts.preprocessing;
   const implied = {
     model: facts.model,
     modelOption: facts.modelOptions,
     tasks: Array.isArray(tasks) ? tasks.join(',') : undefined,
     dataset,
+    secondInput,
     inputImages: facts.inputShapes.length,
     imgResize: size,
     outputSize,

@@ -1,8 +1,7 @@
 /** @file The maps of a dense task by name, and the losses that each is trained with unless a recipe says otherwise. */
 
 import type { nn, Tensor } from '@edgeai/torch';
-import type { datasets } from '@edgeai/xvision';
-import { losses } from '@edgeai/xvision';
+import { datasets, losses } from '@edgeai/xvision';
 
 import { UsageError } from '../../errors.ts';
 import type { DenseConfig, DenseKind } from '../../recipes/dense-options.ts';
@@ -16,6 +15,7 @@ const DEFAULT_LOSSES: Readonly<Record<DenseKind, { names: readonly string[]; fac
   segmentation: { names: ['segmentation_loss'], factors: [1] },
   motion: { names: ['segmentation_loss'], factors: [1] },
   depth: { names: ['supervised_loss', 'scale_loss'], factors: [1, 1] },
+  flow: { names: ['end_point_loss'], factors: [1] },
 };
 
 /** The loss of one task: the sum of its losses, each with its factor. */
@@ -42,7 +42,8 @@ export function makeLosses(config: DenseConfig, targets: readonly datasets.Targe
 
 function makeLoss(name: string, info: datasets.TargetInfo, config: DenseConfig): TaskLoss {
   if (name === 'segmentation_loss') {
-    if (info.kind === 'depth') throw new UsageError('--losses: segmentation_loss needs classes, and depth has none');
+    if (!datasets.isClasses(info))
+      throw new UsageError(`--losses: segmentation_loss needs classes, and ${info.kind} has none`);
     const weight = config.classWeights === 'dataset' ? info.classWeights : null;
     const loss: nn.Module<[Tensor, Tensor]> = new losses.SegmentationLoss({ weight });
     return (prediction, target) => loss(prediction, target);

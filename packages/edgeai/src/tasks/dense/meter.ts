@@ -1,16 +1,20 @@
-/** @file Figures of the dense tasks over a pass: mean IoU of classes, F1 of what moves, errors of depths. */
+/** @file Figures of the dense tasks over a pass: mean IoU of classes, F1 of what moves, errors of depths and of flow. */
 
-import { nn, type Tensor } from '@edgeai/torch';
-import { type datasets, metrics } from '@edgeai/xvision';
+import { nn, type Tensor, tensor } from '@edgeai/torch';
+import { datasets, metrics } from '@edgeai/xvision';
 
 import { SmoothedValue } from '../../training/smoothed-value.ts';
 import type { Meter } from '../../training/task.ts';
 
-/** Brings a prediction to the size of its target: scores and depths are interpolated, as the network itself would. */
-export function toSizeOf(prediction: Tensor, target: Tensor): Tensor {
+/** Brings a prediction to the size of its target: scores and depths are interpolated, as the network itself would; flow grows with its map. */
+export function toSizeOf(prediction: Tensor, target: Tensor, kind: datasets.DenseTaskKind | 'image'): Tensor {
   const [height = 0, width = 0] = target.shape.slice(-2);
-  if (prediction.size(-2) === height && prediction.size(-1) === width) return prediction;
-  return nn.functional.interpolate(prediction, { size: [height, width], mode: 'bilinear' });
+  const [oldHeight, oldWidth] = [prediction.size(-2), prediction.size(-1)];
+  if (oldHeight === height && oldWidth === width) return prediction;
+  const sized = nn.functional.interpolate(prediction, { size: [height, width], mode: 'bilinear' });
+  if (kind !== 'flow') return sized;
+  const factors = tensor([width / oldWidth, height / oldHeight], { dtype: 'float32', device: prediction.device });
+  return sized.mul(factors.reshape([2, 1, 1]));
 }
 
 /** Figures by class. */
@@ -27,7 +31,15 @@ export interface DenseClassFigures {
 
 type Accumulator =
   | { kind: 'classes'; info: datasets.ClassTarget; matrix: metrics.ConfusionMatrix }
-  | { kind: 'depth'; meter: metrics.DepthMeter };
+  | { kind: 'depth'; meter: metrics.DepthMeter }
+  | { kind: 'flow'; meter: metrics.FlowMeter };
+
+function accumulatorOf(info: datasets.TargetInfo): Accumulator {
+  if (datasets.isClasses(info))
+    return { kind: 'classes', info, matrix: new metrics.ConfusionMatrix(info.classes.length) };
+  if (info.kind === 'flow') return { kind: 'flow', meter: new metrics.FlowMeter() };
+  return { kind: 'depth', meter: new metrics.DepthMeter({ max: info.max }) };
+}
 
 /** Accumulates; predictions are not kept. */
 export class DenseMeter implements Meter<datasets.DenseBatch, readonly Tensor[]> {
@@ -35,21 +47,17 @@ export class DenseMeter implements Meter<datasets.DenseBatch, readonly Tensor[]>
   readonly #accumulators: readonly Accumulator[];
 
   constructor(targets: readonly datasets.TargetInfo[]) {
-    this.#accumulators = targets.map(
-      (info): Accumulator =>
-        info.kind === 'depth'
-          ? { kind: 'depth', meter: new metrics.DepthMeter({ max: info.max }) }
-          : { kind: 'classes', info, matrix: new metrics.ConfusionMatrix(info.classes.length) },
-    );
+    this.#accumulators = targets.map(accumulatorOf);
   }
 
   add(batch: datasets.DenseBatch, output: readonly Tensor[], loss: number): void {
     this.#loss.add(loss, batch.targets[0]?.size(0) ?? 1);
     for (const [i, accumulator] of this.#accumulators.entries()) {
       const target = batch.targets[i] as Tensor;
-      const prediction = toSizeOf((output[i] as Tensor).detach(), target);
-      if (accumulator.kind === 'depth') accumulator.meter.add(prediction, target);
-      else accumulator.matrix.add(prediction, target);
+      const kind = accumulator.kind === 'classes' ? accumulator.info.kind : accumulator.kind;
+      const prediction = toSizeOf((output[i] as Tensor).detach(), target, kind);
+      if (accumulator.kind === 'classes') accumulator.matrix.add(prediction, target);
+      else accumulator.meter.add(prediction, target);
     }
   }
 
@@ -68,6 +76,11 @@ export class DenseMeter implements Meter<datasets.DenseBatch, readonly Tensor[]>
         });
         continue;
       }
+      if (accumulator.kind === 'flow') {
+        const { endPointError, outliers } = accumulator.meter.figures();
+        Object.assign(figures, { endPointError, flowOutliers: 100 * outliers });
+        continue;
+      }
       const { meanIoU, overallAccuracy, iou, f1 } = accumulator.matrix.figures();
       if (accumulator.info.kind === 'motion') {
         Object.assign(figures, { motionIoU: meanIoU, movingIoU: iou[1] ?? Number.NaN, movingF1: f1[1] ?? Number.NaN });
@@ -81,6 +94,8 @@ export class DenseMeter implements Meter<datasets.DenseBatch, readonly Tensor[]>
     return this.#accumulators.flatMap((accumulator) => {
       if (accumulator.kind === 'depth')
         return Number.isNaN(accumulator.meter.figures().absRel) ? ['no pixel has a known depth'] : [];
+      if (accumulator.kind === 'flow')
+        return Number.isNaN(accumulator.meter.figures().endPointError) ? ['no pixel has a known flow'] : [];
       const { info, matrix } = accumulator;
       const absent = matrix.absentClasses().map((index) => info.classes[index]);
       if (absent.length === info.classes.length) return [`${info.kind}: no pixel has a class`];
@@ -91,7 +106,7 @@ export class DenseMeter implements Meter<datasets.DenseBatch, readonly Tensor[]>
   /** Every class by itself. */
   classes(): DenseClassFigures[] {
     return this.#accumulators.flatMap((accumulator) => {
-      if (accumulator.kind === 'depth') return [];
+      if (accumulator.kind !== 'classes') return [];
       const { iou, accuracy, precision, f1 } = accumulator.matrix.figures();
       return accumulator.info.classes.map((name, index) => ({
         task: accumulator.info.kind,
@@ -109,7 +124,7 @@ export class DenseMeter implements Meter<datasets.DenseBatch, readonly Tensor[]>
   confusion(): Record<string, number[][]> {
     return Object.fromEntries(
       this.#accumulators.flatMap((accumulator): [string, number[][]][] => {
-        if (accumulator.kind === 'depth') return [];
+        if (accumulator.kind !== 'classes') return [];
         const { numClasses, counts } = accumulator.matrix;
         const rows = Array.from({ length: numClasses }, (_, row) =>
           Array.from(counts.slice(row * numClasses, (row + 1) * numClasses)),
@@ -125,4 +140,5 @@ export const DECISIVE = {
   segmentation: { figure: 'mIoU', better: 'higher' },
   motion: { figure: 'motionIoU', better: 'higher' },
   depth: { figure: 'absRel', better: 'lower' },
+  flow: { figure: 'endPointError', better: 'lower' },
 } as const;

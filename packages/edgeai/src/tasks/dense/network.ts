@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { type nn, Tensor } from '@edgeai/torch';
-import { type datasets, models as xmodels } from '@edgeai/xvision';
+import { datasets, models as xmodels } from '@edgeai/xvision';
 
 import { UsageError } from '../../errors.ts';
 import { models } from '../../models/all-models.ts';
@@ -26,7 +26,7 @@ export function networkOptions(
   rounded = false,
 ): Record<string, Json> {
   const info = models.getModelInfo(config.model);
-  const channels = targets.map((target) => (target.kind === 'depth' ? 1 : target.classes.length));
+  const channels = targets.map(channelsOf);
   if (!('outputChannels' in info.defaultOptions)) {
     if (info.task !== 'segmentation' || targets.length !== 1 || config.inputImages !== 1) {
       throw new UsageError(
@@ -38,13 +38,19 @@ export function networkOptions(
   return {
     inputChannels: Array.from({ length: config.inputImages }, () => 3),
     outputChannels: channels,
-    outputType: targets.map((target) => (target.kind === 'depth' ? 'depth' : 'segmentation')),
+    outputType: targets.map((target) => (datasets.isClasses(target) ? 'segmentation' : target.kind)),
     ...(targets.some((target) => target.kind === 'depth')
       ? { outputRange: targets.map((target) => (target.kind === 'depth' ? [0, 128] : null)) }
       : {}),
     ...(rounded ? { rawOutputs: true } : {}),
     ...config.modelOption,
   };
+}
+
+/** Of an output. */
+function channelsOf(target: datasets.TargetInfo): number {
+  if (datasets.isClasses(target)) return target.classes.length;
+  return target.kind === 'flow' ? 2 : 1;
 }
 
 /**

@@ -1,9 +1,9 @@
 /** @file Pictures of a dense network in training: images, what should be found in them, and what was. */
 
 import { keep, scope, type Tensor, tensor } from '@edgeai/torch';
-import type { datasets, transforms } from '@edgeai/xvision';
+import { datasets, type transforms, visual } from '@edgeai/xvision';
 
-import { drawMaps } from './draw.ts';
+import { drawMaps, LONGEST_FLOW } from './draw.ts';
 import { toSizeOf } from './meter.ts';
 
 /** A picture under the name that TensorBoard shows it with. */
@@ -30,15 +30,15 @@ export function picturesOf(
   slot: number,
 ): NamedPicture[] {
   return scope(() => {
-    const images = sample.images.map(({ map }) => plainImage(map, preparation));
+    const images = sample.images.map((image) => plainImage(image, preparation));
     const found: NamedPicture[] = images.map((image, i) => ({ tag: `input${i}/${slot}`, image: keep(image) }));
     const [first] = images as [Tensor, ...Tensor[]];
     for (const [i, info] of targets.entries()) {
       const truth = (sample.targets[i] as transforms.DenseMap).map;
-      const large = toSizeOf(maps[i] as Tensor, truth)
+      const large = toSizeOf(maps[i] as Tensor, truth, info.kind)
         .select(0, 0)
         .to('cpu');
-      const predicted = info.kind === 'depth' ? large.to('float32') : large.argmax(0, true).to('uint8');
+      const predicted = datasets.isClasses(info) ? large.argmax(0, true).to('uint8') : large.to('float32');
       const ground = sizedLike(first, truth);
       const options = { colourMap: 'rainbow' as const };
       found.push(
@@ -50,11 +50,16 @@ export function picturesOf(
   });
 }
 
+/** Flow among the images is drawn in colours. */
 function plainImage(
-  map: Tensor,
+  { kind, map }: transforms.DenseMap,
   { mean = [128], imageScale = [1 / 64], reverseChannels = false }: Preparation,
 ): Tensor {
   const column = (values: readonly number[]) => tensor([...values], { dtype: 'float32' }).reshape([-1, 1, 1]);
+  if (kind === 'flow') {
+    const vectors = map.div(column(imageScale)).narrow(0, 0, 2);
+    return visual.flowColours(vectors, LONGEST_FLOW).mul(255).round().to('uint8');
+  }
   const bytes = map.div(column(imageScale)).add(column(mean)).round().clamp({ min: 0, max: 255 }).to('uint8');
   return reverseChannels ? bytes.flip([0]) : bytes;
 }
@@ -62,6 +67,6 @@ function plainImage(
 /** The image in the size of a map. */
 function sizedLike(image: Tensor, map: Tensor): Tensor {
   if (image.size(1) === map.size(1) && image.size(2) === map.size(2)) return image;
-  const batch = toSizeOf(image.unsqueeze(0).to('float32'), map.unsqueeze(0));
+  const batch = toSizeOf(image.unsqueeze(0).to('float32'), map.unsqueeze(0), 'image');
   return batch.squeeze(0).round().to('uint8');
 }

@@ -11,19 +11,21 @@ import type { OpenedModel } from '../../models/opened-model.ts';
 import { makeFolder } from '../../runs/make-folder.ts';
 import { drawMaps, legendOf, withLegend } from './draw.ts';
 import type { DenseFacts } from './facts.ts';
+import { toSizeOf } from './meter.ts';
 import { runNetwork } from './network.ts';
 
 /** What one map shows. */
 export type DenseFinding =
   | { task: 'segmentation' | 'motion'; map: string; classes: { index: number; label: string; share: number }[] }
-  | { task: 'depth'; map: string; nearest: number; median: number; farthest: number };
+  | { task: 'depth'; map: string; nearest: number; median: number; farthest: number }
+  | { task: 'flow'; map: string; median: number; longest: number };
 
 /** What one image shows. */
 export interface DensePrediction {
   file: string;
   /** PNG: all maps in colours, with a legend. */
   picture: string;
-  /** One a task. `map` is a PNG of class numbers, or a `.npy` of metres. */
+  /** One a task. `map` is a PNG of class numbers, or a `.npy` of metres, or of pixels to the right and down. */
   findings: DenseFinding[];
 }
 
@@ -49,6 +51,7 @@ export async function* predictMaps(
   files: readonly string[],
   options: DensePredictOptions,
 ): AsyncGenerator<DensePrediction | FailedImage> {
+  requirePictures(facts);
   if (files.length < facts.images)
     throw new UsageError(
       '--input: this network looks at two images, one after the other; repeat --input or name a folder',
@@ -67,6 +70,12 @@ export async function* predictMaps(
     }
     yield await writeScene(opened, facts, { name: names[i] as string, file, images, truth: null }, options);
   }
+}
+
+/** @throws {UsageError} for networks that see flow, which is not in image files */
+function requirePictures({ images, secondInput }: DenseFacts): void {
+  if (images === 2 && secondInput === 'flow')
+    throw new UsageError('--input: this network looks at an image and the flow to the one before; use --samples');
 }
 
 /** Maps of the first samples of a data set. @param compare draw the truth beside them */
@@ -95,6 +104,7 @@ export async function predictVideo(
   output: string,
   { device, colourMap }: Pick<DensePredictOptions, 'device' | 'colourMap'>,
 ): Promise<number> {
+  requirePictures(facts);
   const reader = new io.VideoReader(file);
   const { fps } = await reader.metadata();
   const legend = legendOf(facts.targets, { colourMap });
@@ -132,24 +142,24 @@ function evenSided(image: Tensor): Tensor {
     : nn.functional.pad(image, [0, width % 2, 0, height % 2], { value: 255 });
 }
 
-/** The maps of a network, in the size of the first image: class numbers as uint8, metres as float32, `(1, H, W)`. */
+/** The maps of a network, in the size of the first image: class numbers as uint8, metres as float32, `(1, H, W)`; flow as float32 `(2, H, W)`. */
 function findMaps(
   { model }: OpenedModel,
-  { transform, targets }: DenseFacts,
+  { transform, targets, secondInput }: DenseFacts,
   images: readonly Tensor[],
   device: string,
 ): Tensor[] {
   return inferenceMode(() => {
     const [first] = images as [Tensor, ...Tensor[]];
-    const sample = transform({ images: images.map((map) => ({ kind: 'image' as const, map })), targets: [] });
+    const kindOf = (i: number) => (i === 1 && secondInput === 'flow' ? 'flow' : 'image');
+    const sample = transform({ images: images.map((map, i) => ({ kind: kindOf(i), map })), targets: [] });
     const { maps } = runNetwork(
       model,
       sample.images.map(({ map }) => map.unsqueeze(0).to(device)),
     );
     return targets.map((info, i) => {
-      const size = [first.size(1), first.size(2)] as const;
-      const large = nn.functional.interpolate(maps[i] as Tensor, { size: [...size], mode: 'bilinear' });
-      if (info.kind === 'depth') return large.select(0, 0).to({ device: 'cpu', dtype: 'float32' }).contiguous();
+      const large = toSizeOf(maps[i] as Tensor, first, info.kind);
+      if (!datasets.isClasses(info)) return large.select(0, 0).to({ device: 'cpu', dtype: 'float32' }).contiguous();
       return large.argmax(1).to('uint8').to('cpu');
     });
   });
@@ -170,10 +180,16 @@ async function writeScene(
   const present: Set<number>[] = [];
   for (const [i, info] of facts.targets.entries()) {
     const map = maps[i] as Tensor;
-    const path = join(folder, `${name}.${info.kind}.${info.kind === 'depth' ? 'npy' : 'png'}`);
-    if (info.kind === 'depth') {
+    const path = join(folder, `${name}.${info.kind}.${datasets.isClasses(info) ? 'png' : 'npy'}`);
+    if (!datasets.isClasses(info)) {
       saveNpy(map, path);
-      findings.push({ task: 'depth', map: path, ...owner.run(() => depthFigures(map)) });
+      findings.push(
+        owner.run(() =>
+          info.kind === 'depth'
+            ? { task: 'depth', map: path, ...depthFigures(map) }
+            : { task: 'flow', map: path, ...flowFigures(map) },
+        ),
+      );
       present.push(new Set());
       continue;
     }
@@ -198,6 +214,13 @@ function depthFigures(map: Tensor): { nearest: number; median: number; farthest:
   return { nearest: metres(map.min()), median: metres(map.flatten().median()), farthest: metres(map.max()) };
 }
 
+/** Lengths in pixels. */
+function flowFigures(map: Tensor): { median: number; longest: number } {
+  const lengths = map.square().sum([0]).sqrt();
+  const pixels = (value: Tensor) => Number(Number(value.item()).toFixed(2));
+  return { median: pixels(lengths.flatten().median()), longest: pixels(lengths.max()) };
+}
+
 /** The classes that are there, the largest first. */
 function shares(map: Tensor, info: datasets.ClassTarget): { index: number; label: string; share: number }[] {
   const counts = map.flatten().to('int64').bincount(null, 256).toArray() as number[];
@@ -218,6 +241,7 @@ export function openShown(
     split: 'val',
     tasks: facts.targets.map(({ kind }) => kind),
     images: facts.images === 2 ? 2 : 1,
+    second: facts.secondInput,
     scenes: { length: 100, size: [facts.size[0], facts.size[1]] },
     maxDepth: facts.targets.find((info) => info.kind === 'depth')?.max ?? 80,
   });

@@ -1,7 +1,7 @@
 /** @file Dense prediction as a task of the training loop: samples, network, losses of several maps weighed against each other, figures. */
 
 import { type data, dispose, inferenceMode, keep, type nn, scope, type Tensor } from '@edgeai/torch';
-import { type datasets, losses, type transforms, models as xmodels } from '@edgeai/xvision';
+import { datasets, losses, type transforms, models as xmodels } from '@edgeai/xvision';
 
 import type { DenseConfig } from '../../recipes/dense-options.ts';
 import type { Json } from '../../recipes/kinds.ts';
@@ -90,12 +90,14 @@ export class DenseNetwork implements EvaluationTask<datasets.DenseBatch, Output>
 
   /** `null` where nothing in the batch is known of the task. */
   #lossOf(task: number, map: Tensor, target: Tensor): Tensor | null {
-    const loss = (this.#losses[task] as TaskLoss)(toSizeOf(map, target), target);
+    const kind = this.targets[task]?.kind ?? 'segmentation';
+    const loss = (this.#losses[task] as TaskLoss)(toSizeOf(map, target, kind), target);
     return Number.isNaN(loss.item()) && this.#isEmpty(task, target) ? null : loss;
   }
 
   #isEmpty(task: number, target: Tensor): boolean {
-    const unknown = this.targets[task]?.kind === 'depth' ? target.eq(0) : target.eq(255);
+    const info = this.targets[task];
+    const unknown = info !== undefined && datasets.isClasses(info) ? target.eq(datasets.IGNORE) : target.eq(0);
     return Boolean(unknown.all().item());
   }
 
