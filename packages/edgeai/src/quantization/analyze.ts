@@ -44,8 +44,9 @@ export async function analyzeQuantized<Batch>(
   };
   // The same network before rounding was tuned: equalised where the other is, since layers are then compared.
   const equalize = report.steps.includes('equalize');
+  const balance = report.steps.includes('balance');
   const absorbBiases = report.steps.includes('absorb-biases');
-  const plain = { ...ptq, equalize, absorbBiases, adaRound: false, biasCorrection: false } as const;
+  const plain = { ...ptq, equalize, balance, absorbBiases, adaRound: false, biasCorrection: false } as const;
   const { model: reference } = await quantization.quantizePTQ(net, images.data, plain);
   try {
     const noise = await quantization.measureNoise(quantized, reference, images.data, { progress });

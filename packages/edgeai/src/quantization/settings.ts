@@ -5,14 +5,17 @@ import { ArgumentError } from '@edgeai/torch';
 
 import { UsageError } from '../errors.ts';
 
-type Corrections = Pick<quantization.PTQOptions, 'equalize' | 'absorbBiases' | 'adaRound' | 'biasCorrection'>;
+type Corrections = Pick<
+  quantization.PTQOptions,
+  'equalize' | 'balance' | 'absorbBiases' | 'adaRound' | 'biasCorrection'
+>;
 
 /** Which corrections a method makes; what is left out is decided by the schemes. */
 const METHODS = {
   ptq: { help: 'the corrections that pay for the target', options: {} },
   calibrate: {
     help: 'ranges only',
-    options: { equalize: false, absorbBiases: false, adaRound: false, biasCorrection: false },
+    options: { equalize: false, balance: false, absorbBiases: false, adaRound: false, biasCorrection: false },
   },
   adaround: { help: 'learned rounding of weights', options: { adaRound: true } },
   analytic: { help: 'biases from the batch norms, without images', options: { biasCorrection: 'analytic' } },

@@ -38,6 +38,9 @@ export async function prepareTraining<Batch, Output>(
     return q.prepareQuantization(task.model as nn.Module<unknown[], unknown>, inputs, scheme);
   });
   dispose(samples);
+  // One scale for a tensor whose channels differ in size by orders of magnitude would begin with most of them rounded to zero.
+  const uneven = q.resolveConfig(scheme).qconfig.weight.granularity === 'tensor';
+  if (calibrate && uneven) logger.info(`channels evened out between ${q.equalizeLayers(network)} pairs of layers`);
   const { facts } = task;
   const option = quantizationOption(scheme, facts.inputShapes);
   const quantized = new QuantizedTask(task, network as nn.AnyModule, {

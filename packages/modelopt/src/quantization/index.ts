@@ -49,6 +49,7 @@ export {
 } from './parameters.ts';
 export { prepareQuantization } from './prepare.ts';
 export { type AdaRoundOptions, type AdaRoundReport, adaRound } from './ptq/adaround.ts';
+export { type BalanceOptions, type BalanceReport, balanceChannels } from './ptq/balance.ts';
 export {
   type CalibrationBatch,
   type CalibrationData,

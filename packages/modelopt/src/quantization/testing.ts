@@ -49,6 +49,37 @@ export class SmallNet extends nn.Module {
   }
 }
 
+/** Depthwise-separable layers whose channels differ in size by factors of up to 64, as they do in MobileNets. */
+export class UnevenNet extends nn.Module {
+  readonly features = new nn.Sequential(
+    new nn.Conv2d(3, 16, 3, { padding: 1 }),
+    new nn.ReLU(),
+    new nn.Conv2d(16, 16, 3, { padding: 1, groups: 16 }),
+    new nn.ReLU(),
+    new nn.Conv2d(16, 8, 1),
+  );
+  readonly classifier = new nn.Linear(8, 4);
+
+  constructor() {
+    super();
+    fill(this as nn.AnyModule);
+    noGrad(() =>
+      scope(() => {
+        const sizes = wave([16], 3, 3).exp2().mul(2);
+        const first = this.features.getSubmodule('0') as nn.Conv2d;
+        const second = this.features.getSubmodule('2') as nn.Conv2d;
+        first.weight.mul_(sizes.reshape([-1, 1, 1, 1]));
+        first.bias?.mul_(sizes);
+        second.weight.div_(sizes.reshape([-1, 1, 1, 1]));
+      }),
+    );
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.classifier(this.features(x).mean([2, 3]));
+  }
+}
+
 /** Observes batches without rounding, then switches to rounding without observing. */
 export function calibrateWith(model: QuantizedModel, batches: readonly Tensor[]): void {
   model.setQuantizers({ observing: true, quantizing: false });

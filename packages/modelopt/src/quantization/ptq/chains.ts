@@ -1,6 +1,6 @@
 /** @file Pairs of layers between which channels can be rescaled without a change of what the network computes. */
 
-import { fx } from '@edgeai/torch';
+import { fx, type nn } from '@edgeai/torch';
 import { FakeQuantize } from '../fake-quantize.ts';
 import { operatorRule } from '../operators.ts';
 import { QuantizedLayer } from '../quantized-layer.ts';
@@ -31,7 +31,7 @@ export function findLayerPairs<Args extends unknown[], Out>(model: QuantizedMode
   const layerAt = (node: fx.Node): QuantizedLayer | undefined => {
     if (node.kind !== 'module' || calls.get(node.target) !== 1) return undefined;
     const module = moduleOf(node.target);
-    return module instanceof QuantizedLayer && module.norm === undefined && hasTwoAxes(module) ? module : undefined;
+    return module instanceof QuantizedLayer && canScale(module) && hasTwoAxes(module) ? module : undefined;
   };
   const pairs: LayerPair[] = [];
   for (const node of graph.nodes) {
@@ -54,8 +54,8 @@ export function findLayerPairs<Args extends unknown[], Out>(model: QuantizedMode
         return channelsMatch(start, second) ? { second, secondPath: next.target, relu, direct } : undefined;
       }
       if (!isQuantizer(next)) {
+        if (!actsOnChannels(next, at, moduleOf)) return undefined;
         const name = isFlattenOfVector(at, next) ? 'identity' : operatorRule(next, moduleOf)?.name;
-        if (name === undefined || !PER_CHANNEL.has(name) || mixesChannels(next)) return undefined;
         if (name === 'relu') relu = true;
         else if (name !== 'identity') direct = false;
       }
@@ -74,6 +74,18 @@ export function findLayerPairs<Args extends unknown[], Out>(model: QuantizedMode
     const axis = meta === undefined ? -1 : meta.shape.length <= 2 ? meta.shape.length - 1 : 1;
     return meta?.shape[axis] === channels;
   }
+}
+
+/** True for operators that work on each channel by itself and commute with scaling it by a positive number. @param from its input */
+export function actsOnChannels(node: fx.Node, from: fx.Node, moduleOf: (path: string) => nn.AnyModule): boolean {
+  if (isFlattenOfVector(from, node)) return true;
+  const name = operatorRule(node, moduleOf)?.name;
+  return name !== undefined && PER_CHANNEL.has(name) && !mixesChannels(node);
+}
+
+/** A batch norm inside can take factors of its channels when it has weights. */
+function canScale({ norm }: QuantizedLayer): boolean {
+  return norm === undefined || (norm.weight !== null && norm.bias !== null);
 }
 
 /** Transposed convolutions count channels the other way round; they are left out. */

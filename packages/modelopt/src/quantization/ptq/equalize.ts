@@ -16,7 +16,7 @@ const LARGEST_GAIN = 1e4;
 
 /**
  * Gives output channels of each layer and input channels of the next the same range, in rounds over all pairs, until nothing moves much.
- * What the network computes stays the same. Batch norms must be folded.
+ * What the network computes stays the same. Batch norms inside layers take the factors of output channels.
  *
  * @param statistics of layers' results, which are scaled too
  * @returns the number of pairs
@@ -52,31 +52,43 @@ function equalizePair({ first, second }: LayerPair, statistics: LayerStatistics 
     .clamp({ min: 1 / LARGEST_GAIN, max: LARGEST_GAIN });
   const usable = outgoing.gt(0).logicalAnd(incoming.gt(0)).to({ dtype: 'float32' });
   const factor = gain.sub(1).mul(usable).add(1);
-  first.weight.mul_(factor.reshape([-1, ...first.weight.shape.slice(1).map(() => 1)]));
-  first.bias?.mul_(factor);
-  statistics?.mean.mul_(factor);
-  statistics?.deviation.mul_(factor);
+  scaleOutgoing(first, factor, statistics);
   scaleIncoming(second, factor.reciprocal());
   return factor.log().abs().max().item();
 }
 
 function largestOutgoing(layer: QuantizedLayer): Tensor {
-  return layer.weight.abs().flatten(1).amax([1]);
+  return layer.effectiveWeight().abs().flatten(1).amax([1]);
 }
 
 /** For each input channel the largest weight that reads it. */
 function largestIncoming(layer: QuantizedLayer): Tensor {
   const { groups } = layer.geometry;
   const [outputs = 0, perGroup = 0] = layer.weight.shape;
-  return layer.weight
+  return layer
+    .effectiveWeight()
     .abs()
     .reshape([groups, outputs / groups, perGroup, -1])
     .amax([1, 3])
     .flatten();
 }
 
+/** Multiplies each output channel. @param statistics of the layer's results, which are scaled too */
+export function scaleOutgoing(layer: QuantizedLayer, factor: Tensor, statistics?: LayerStatistics): void {
+  const { norm } = layer;
+  if (norm === undefined) {
+    layer.weight.mul_(factor.reshape([-1, ...layer.weight.shape.slice(1).map(() => 1)]));
+    layer.bias?.mul_(factor);
+  } else {
+    norm.weight?.mul_(factor);
+    norm.bias?.mul_(factor);
+  }
+  statistics?.mean.mul_(factor);
+  statistics?.deviation.mul_(factor);
+}
+
 /** Multiplies what reads each input channel. */
-function scaleIncoming(layer: QuantizedLayer, factor: Tensor): void {
+export function scaleIncoming(layer: QuantizedLayer, factor: Tensor): void {
   const { groups } = layer.geometry;
   const [outputs = 0, perGroup = 0] = layer.weight.shape;
   const grouped = layer.weight.reshape([groups, outputs / groups, perGroup, -1]);
@@ -99,7 +111,8 @@ export async function absorbHighBiases<Args extends unknown[], Out>(
   progress?: ProgressCallback,
 ): Promise<void> {
   const pairs = findLayerPairs(model).filter(
-    ({ relu, direct, first, second }) => relu && direct && first.bias !== null && readsWhole(second),
+    ({ relu, direct, first, second }) =>
+      relu && direct && first.norm === undefined && first.bias !== null && readsWhole(second),
   );
   if (pairs.length === 0) return;
   const moments = await channelMoments(

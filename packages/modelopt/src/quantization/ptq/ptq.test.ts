@@ -5,44 +5,13 @@ import { test } from 'node:test';
 import { expectNoLeaks, manualSeed, nn, noGrad, randn, scope, type Tensor } from '@edgeai/torch';
 import { prepareQuantization } from '../prepare.ts';
 import { QuantizedLayer } from '../quantized-layer.ts';
-import { calibrateWith, fill, SmallNet, wave } from '../testing.ts';
+import { calibrateWith, fill, SmallNet, UnevenNet, wave } from '../testing.ts';
 import { correctBiases, correctBiasesAnalytically, meanOfRectified } from './bias-correction.ts';
 import { findLayerPairs } from './chains.ts';
 import { absorbHighBiases, equalizeLayers } from './equalize.ts';
 import { type PTQOptions, quantizePTQ } from './quantize-ptq.ts';
 import { reestimateBatchNorms } from './reestimate.ts';
 import { columns } from './second-moments.ts';
-
-/** Depthwise-separable layers whose channels differ in size by factors of up to 64, as they do in MobileNets. */
-class Uneven extends nn.Module {
-  readonly features = new nn.Sequential(
-    new nn.Conv2d(3, 16, 3, { padding: 1 }),
-    new nn.ReLU(),
-    new nn.Conv2d(16, 16, 3, { padding: 1, groups: 16 }),
-    new nn.ReLU(),
-    new nn.Conv2d(16, 8, 1),
-  );
-  readonly classifier = new nn.Linear(8, 4);
-
-  constructor() {
-    super();
-    fill(this as nn.AnyModule);
-    noGrad(() =>
-      scope(() => {
-        const sizes = wave([16], 3, 3).exp2().mul(2);
-        const first = this.features.getSubmodule('0') as nn.Conv2d;
-        const second = this.features.getSubmodule('2') as nn.Conv2d;
-        first.weight.mul_(sizes.reshape([-1, 1, 1, 1]));
-        first.bias?.mul_(sizes);
-        second.weight.div_(sizes.reshape([-1, 1, 1, 1]));
-      }),
-    );
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.classifier(this.features(x).mean([2, 3]));
-  }
-}
 
 /** Signal-to-noise ratio in dB. */
 function snr(exact: Tensor, found: Tensor): number {
@@ -58,7 +27,7 @@ function inputs(count: number): Tensor[] {
 test('equalisation changes weights and not the network', () => {
   noGrad(() =>
     scope(() => {
-      const net = new Uneven();
+      const net = new UnevenNet();
       const model = prepareQuantization(net, [wave([1, 3, 12, 12], 0)], POW2).eval();
       const x = wave([2, 3, 12, 12], 5, 2);
       const before = model.asFloat(() => model(x));
@@ -75,6 +44,43 @@ test('equalisation changes weights and not the network', () => {
       const sizes = first?.weight.abs().flatten(1).amax([1]);
       const spread = (sizes?.max().item() ?? 0) / (sizes?.min().item() ?? 1);
       assert.ok(spread < 4, `channels still differ by ${spread}`);
+      model.dispose();
+      net.dispose();
+    }),
+  );
+});
+
+test('batch norms inside layers take the factors of their channels', () => {
+  noGrad(() =>
+    scope(() => {
+      const net = new nn.Sequential(
+        new nn.Conv2d(3, 8, 3, { bias: false }),
+        new nn.BatchNorm2d(8),
+        new nn.ReLU(),
+        new nn.Conv2d(8, 4, 1),
+      );
+      fill(net as nn.AnyModule);
+      const model = prepareQuantization(net, [wave([1, 3, 8, 8], 0)], POW2).eval();
+      const x = wave([2, 3, 8, 8], 5, 2);
+      const before = model.asFloat(() => model(x));
+      assert.equal(equalizeLayers(model), 1);
+      const [first, second] = [...model.quantizedLayers().values()];
+      const outgoing = first?.effectiveWeight().abs().flatten(1).amax([1]);
+      const incoming = second?.weight.abs().amax([0, 2, 3]);
+      assert.ok(
+        (outgoing
+          ?.div(incoming as Tensor)
+          .sub(1)
+          .abs()
+          .max()
+          .item() ?? 1) < 0.05,
+      );
+      assert.ok(
+        snr(
+          before,
+          model.asFloat(() => model(x)),
+        ) > 90,
+      );
       model.dispose();
       net.dispose();
     }),
@@ -123,7 +129,7 @@ test('columns times weight is the layer’s result', () => {
 });
 
 test('each step lowers the error of power-of-two scales', async () => {
-  const net = new Uneven().eval();
+  const net = new UnevenNet().eval();
   const data = inputs(4);
   const exact = noGrad(() => scope(() => net(data[0] as Tensor)));
   const quality = async (options: Parameters<typeof quantizePTQ>[2]): Promise<number> => {
@@ -132,7 +138,7 @@ test('each step lowers the error of power-of-two scales', async () => {
     model.dispose();
     return result;
   };
-  const off = { equalize: false, adaRound: false, biasCorrection: false } as const;
+  const off = { equalize: false, balance: false, adaRound: false, biasCorrection: false } as const;
   const nothing = await quality(off);
   const equalized = await quality({ ...off, equalize: true });
   const corrected = await quality({ ...off, equalize: true, biasCorrection: 'empirical' });
@@ -145,7 +151,7 @@ test('each step lowers the error of power-of-two scales', async () => {
 
 test('by default scales of weights per channel are fitted: weights from a grid lose nothing', async () => {
   await expectNoLeaks(async () => {
-    const net = new Uneven().eval();
+    const net = new UnevenNet().eval();
     const data = inputs(1);
     noGrad(() =>
       scope(() => {
@@ -213,7 +219,7 @@ test('bias correction brings means back; without data from the norms alone', asy
       ),
     );
   const run = async (biasCorrection: 'empirical' | 'analytic' | 'calibration' | false) => {
-    const { model, steps } = await quantizePTQ(net, data, { config, adaRound: false, biasCorrection });
+    const { model, steps } = await quantizePTQ(net, data, { config, adaRound: false, balance: false, biasCorrection });
     const error = meanError(model);
     model.dispose();
     return { error, steps };
@@ -266,6 +272,7 @@ test('steps release what they make', async () => {
     assert.deepEqual(steps, [
       'fold-batch-norm',
       'equalize',
+      'balance',
       'absorb-biases',
       'calibrate',
       'adaround',

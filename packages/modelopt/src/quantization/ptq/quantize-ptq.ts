@@ -6,6 +6,7 @@ import { prepareQuantization } from '../prepare.ts';
 import type { QuantizedLayer } from '../quantized-layer.ts';
 import type { QuantizedModel } from '../quantized-model.ts';
 import { type AdaRoundOptions, type AdaRoundReport, adaRound } from './adaround.ts';
+import { type BalanceOptions, type BalanceReport, balanceChannels } from './balance.ts';
 import type { CalibrationData, ProgressCallback } from './batches.ts';
 import {
   type BiasCalibrationOptions,
@@ -24,6 +25,8 @@ export interface PTQOptions {
   config?: QuantizationConfig;
   /** Cross-layer equalisation. Default: where weights have one scale a tensor. */
   equalize?: boolean;
+  /** Equalisation by noise, of weights and results together. Default: `true`. */
+  balance?: boolean | BalanceOptions;
   /** Absorption of high biases. Default: with equalisation. */
   absorbBiases?: boolean;
   /**
@@ -51,6 +54,8 @@ export interface PTQResult<Args extends unknown[], Out> {
   /** Steps in their order. */
   readonly steps: readonly string[];
   readonly adaRound: readonly AdaRoundReport[];
+  /** `null` where channels were not balanced. */
+  readonly balance: BalanceReport | null;
 }
 
 /**
@@ -83,6 +88,12 @@ export async function quantizePTQ<Args extends unknown[] = [Tensor], Out = Tenso
     plan.biasCorrection === 'analytic' ? normStatistics(model) : new Map<QuantizedLayer, LayerStatistics>();
   await step('fold-batch-norm', () => model.foldNorms());
   if (plan.equalize) await step('equalize', () => equalizeLayers(model, statistics));
+  let balance: BalanceReport | null = null;
+  const { balance: balanced } = plan;
+  if (balanced !== undefined)
+    await step('balance', async () => {
+      balance = await balanceChannels(model, data, balanced, statistics, progress);
+    });
   if (plan.absorb) await step('absorb-biases', () => absorbHighBiases(model, data, undefined, progress));
   await step('calibrate', async () => {
     await calibrate(model, data, progress);
@@ -118,7 +129,7 @@ export async function quantizePTQ<Args extends unknown[] = [Tensor], Out = Tenso
     floats.dispose();
     dispose([...statistics.values()].flatMap(({ mean, deviation }) => [mean, deviation]));
   }
-  return { model, steps, adaRound: reports };
+  return { model, steps, adaRound: reports, balance };
 }
 
 function fitWeights<Args extends unknown[], Out>(model: QuantizedModel<Args, Out>): void {
@@ -133,8 +144,10 @@ function planOf(options: PTQOptions) {
   const { weight } = resolveConfig(options.config ?? {}).qconfig;
   const equalize = options.equalize ?? weight.granularity === 'tensor';
   const wanted = options.adaRound ?? (weight.bits < 8 || weight.powerOfTwo);
+  const balance = options.balance ?? true;
   return {
     equalize,
+    balance: balance === false ? undefined : balance === true ? {} : balance,
     absorb: options.absorbBiases ?? equalize,
     adaRound: wanted === false ? undefined : wanted === true ? {} : wanted,
     biasCorrection: options.biasCorrection ?? ('empirical' as const),
