@@ -1,4 +1,4 @@
-/** @file `edgeai train TASK`: reads the recipe, trains in the output folder, says where everything is. */
+/** @file `edgeai train TASK`: reads the recipe, trains in the output folder, says where everything is; or looks for a learning rate. */
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { serializeRecipe } from '../recipes/serialize.ts';
 import type { TrainingConfig } from '../recipes/training-options.ts';
 import type { RunInput } from '../training/run.ts';
 import { type CommandContext, print } from './context.ts';
+import { addFindOptions, findRate, sweepAskedFor } from './lr-find.ts';
 
 /** The command with one sub-command a task. */
 export function trainCommand(context: CommandContext): Command {
@@ -72,13 +73,16 @@ function taskCommand<Table extends OptionTable, Batch, Output>(
   const command = new Command(definition.task).description(description);
   addRecipeOptions(command);
   addOptions(command, definition.options);
+  addFindOptions(command);
   command.option('--per-class', 'when training is done, also show every class of the best weights by itself');
   return command.action(async () => {
     const perClass = command.getOptionValue('perClass') === true;
     const resolved = resolveRecipe(definition, recipeInput(command, definition.options));
     // Every task's table has the options of training.
     const config = resolved.config as ConfigOf<Table> & TrainingConfig;
+    const sweep = sweepAskedFor(command);
     const { open, evaluate } = await actions(config);
+    if (sweep !== null) return findRate(config, open, sweep, context);
     if (config.testOnly) return evaluate({ perClass });
     const best = await trainTask(definition, config, open, context);
     if (perClass && best !== null) await evaluate({ weights: best, perClass });

@@ -11,18 +11,15 @@ import { RunFolder } from '../runs/run-folder.ts';
 import { argsOf, type RunPosition, resumeFrom } from './checkpoint.ts';
 import { finishRun, type TrainingResult } from './finish.ts';
 import { runLoop } from './loop.ts';
-import { setUpMachine } from './machine.ts';
-import { prepareTraining } from './quantization.ts';
 import { adoptBest, changedSettings, findCheckpoint } from './resume.ts';
-import type { Task } from './task.ts';
-import { Trainer } from './trainer.ts';
+import { type OpenTask, setUpTraining } from './set-up.ts';
+import type { Trainer } from './trainer.ts';
 
 export interface RunInput<Config extends TrainingConfig, Batch, Output> {
   config: Config;
   /** The settings as the text of a recipe, for `recipe.yaml`. */
   recipe: string;
-  /** Opens the data, then builds the network: both may draw random numbers, in this order. */
-  openTask(config: Config, logger: RunLogger): Promise<Task<Batch, Output>>;
+  openTask: OpenTask<Config, Batch, Output>;
   progress: Progress;
   style: Styler;
   interrupt: Interrupt;
@@ -44,15 +41,9 @@ export async function runTraining<Config extends TrainingConfig, Batch, Output>(
     new RunLogger({ file: folder.logPath, append: checkpoint !== null, printer: progress, style }),
   );
   try {
-    const placement = setUpMachine(config);
     folder.writeText('recipe.yaml', input.recipe);
-    const opened = await input.openTask(config, logger);
-    opened.model.to({ device: placement.device, memoryFormat: placement.memoryFormat });
-    opened.companion?.to({ device: placement.device });
     // A run that goes on has its ranges in the checkpoint.
-    const calibrate = checkpoint === null;
-    const { task, quantization } = await prepareTraining(opened, config, { placement, calibrate, logger });
-    const trainer = new Trainer(task.model, placement, config, task.companion ?? null, quantization);
+    const { task, trainer } = await setUpTraining(config, input.openTask, { calibrate: checkpoint === null, logger });
 
     const start = begin(config, checkpoint, trainer, folder, logger);
     const recorded = start.unevaluated === null ? start.epoch : start.epoch - 1;
