@@ -21,6 +21,7 @@ import {
 
 const RECIPES: Record<string, PTQOptions> = {
   'generic-int8': { config: { target: 'generic-int8' } },
+  'generic-int8, no balance': { config: { target: 'generic-int8' }, balance: false },
   'generic-int8, no correction': { config: { target: 'generic-int8' }, biasCorrection: false },
   tidl: { config: { target: 'tidl' } },
   'tidl-pow2': { config: { target: 'tidl-pow2' } },
