@@ -2,6 +2,7 @@
 
 import './models.ts';
 
+export { type DeepLabMobileNetOptions, DeepLabPlusHead, DeepLabV3Plus } from './deeplab-mobilenet.ts';
 export type { LiteOptions } from './models.ts';
 export {
   MobileNet_V2_Lite_Weights,

@@ -5,10 +5,11 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { equal, manualSeed, nn, randn, save, scope, zeros } from '@edgeai/torch';
+import { equal, manualSeed, nn, noGrad, randn, save, scope, zeros } from '@edgeai/torch';
 import { models, ops } from '@edgeai/vision';
 import { applySurgery, convertToLiteModel, lite, surgery } from '../index.ts';
 import { evaluate } from '../surgery/testing.ts';
+import type { DeepLabV3Plus } from './deeplab-mobilenet.ts';
 
 /** [params, MACs of convolutions and linear layers] at 224², 520² for segmentation, before and after surgery. */
 const GOLDEN: Readonly<Record<string, readonly [number, number, number, number]>> = {
@@ -25,7 +26,10 @@ const PARAMS: Readonly<Record<string, number>> = {
   efficientnet_b2: 7_780_856,
   efficientnet_b3: 10_353_504,
   efficientnet_b4: 16_195_168,
+  deeplabv3_mobilenet_v2: 4_309_525,
   deeplabv3_mobilenet_v3_large: 3_125_165,
+  deeplabv3plus_mobilenet_v2: 4_392_453,
+  deeplabv3plus_mobilenet_v3_large: 3_208_093,
   lraspp_mobilenet_v3_large: 1_709_258,
 };
 
@@ -99,6 +103,37 @@ describe('lite networks', () => {
     const url = 'imagenet1k/edgeai-tv2/mobilenet_v2_lite_wt-v2_20231101_checkpoint.pth';
     assert.ok(lite.MobileNet_V2_Lite_Weights.DEFAULT.url.endsWith(url));
     assert.ok(surgery.surgeryPresets.v1.includes('relu6_to_relu'));
+  });
+
+  it('exist for every EfficientNet, RegNet, DeepLabV3, Lite R-ASPP and FCN', () => {
+    const include = ['efficientnet_*', 'regnet_*', 'deeplabv3*', 'lraspp_*', 'fcn_*'];
+    const bases = models.listModels({ include, exclude: '*_lite' });
+    assert.deepEqual(
+      bases.filter((name) => !models.listModels().includes(`${name}_lite`)),
+      [],
+    );
+    for (const name of models.listModels({ include: '*_lite' })) {
+      const { numParams, gmacs } = models.getModelInfo(name).figures ?? { numParams: 1, gmacs: 1 };
+      assert.ok(numParams > 0 && gmacs > 0, name);
+    }
+  });
+
+  it('deeplabv3plus_mobilenet_v2 dilates its last stage and takes its shortcut at a quarter of the size', () => {
+    const model = models.getModel<DeepLabV3Plus>('deeplabv3plus_mobilenet_v2', { numClasses: 5 });
+    scope(() => {
+      const x = randn([1, 3, 64, 96]);
+      const { low, high } = noGrad(() => model.eval().backbone(x));
+      assert.deepEqual(
+        [low?.shape, high?.shape],
+        [
+          [1, 24, 16, 24],
+          [1, 1280, 4, 6],
+        ],
+      );
+      assert.deepEqual(noGrad(() => model(x)).out.shape, [1, 5, 64, 96]);
+    });
+    assert.throws(() => models.getModel('deeplabv3plus_mobilenet_v2', { weights: 'DEFAULT' }), /a checkpoint file/);
+    model.dispose();
   });
 
   it('load checkpoints of their own, and of the network before surgery', () => {

@@ -101,7 +101,7 @@ export { GoogLeNet_Weights } from './googlenet-weights.ts';
 export { Inception3, type InceptionOptions, type InceptionOutputs, inception_v3 } from './inception.ts';
 export { Inception_V3_Weights } from './inception-weights.ts';
 export { initialiseLayers, kaimingFanOut, type LayerInitialisation, normalWith } from './initialise.ts';
-export { type Features, IntermediateLayerGetter } from './intermediate-layers.ts';
+export { cutAfter, type Features, IntermediateLayerGetter } from './intermediate-layers.ts';
 export { MaxVit, type MaxVitOptions, type MaxVitSize, maxvit_t } from './maxvit.ts';
 export { MaxVit_T_Weights } from './maxvit-weights.ts';
 export { MNASNet, type MNASNetOptions, mnasnet0_5, mnasnet0_75, mnasnet1_0, mnasnet1_3 } from './mnasnet.ts';
@@ -111,6 +111,7 @@ export {
   MNASNet1_0_Weights,
   MNASNet1_3_Weights,
 } from './mnasnet-weights.ts';
+export { type MobileNetStage, mobileNetStages } from './mobilenet-stages.ts';
 export {
   InvertedResidual,
   MobileNetV2,
@@ -238,6 +239,8 @@ export { FCN_ResNet50_Weights, FCN_ResNet101_Weights } from './segmentation/fcn-
 export { LRASPP, LRASPPHead, lraspp_mobilenet_v3_large } from './segmentation/lraspp.ts';
 export { LRASPP_MobileNet_V3_Large_Weights } from './segmentation/lraspp-weights.ts';
 export {
+  featureMap,
+  resizeLike,
   type SegmentationModel,
   type SegmentationOptions,
   type SegmentationOutputs,

@@ -23,12 +23,13 @@ type Source = { readonly file: string; readonly entry: Weights | null };
  * Builds a model and loads weights into it, if the options ask for any: an entry of `known` or its name, or a checkpoint file.
  * With an entry, `numClasses` is its number of categories.
  *
+ * @param known the published entries; `null` where there are none
  * @throws {ArgumentError} for an unknown entry, or a `numClasses` that contradicts it
  * @throws {WeightsNotDownloadedError} when the entry is not on disk
  * @throws {StateDictError} when a checkpoint does not fit
  */
 export function withWeights<Options extends { numClasses?: number }, M extends nn.AnyModule>(
-  known: WeightsEnum,
+  known: WeightsEnum | null,
   given: Options & { weights?: WeightsOption },
   make: (options: Options) => M,
 ): M {
@@ -59,21 +60,32 @@ export function publishedEntry(known: WeightsEnum, weights: WeightsOption): Weig
   return typeof weights === 'string' && !known.has(weights) ? null : known.verify(weights);
 }
 
-function sourceOf(known: WeightsEnum, weights: WeightsOption): Source | null {
+function sourceOf(known: WeightsEnum | null, weights: WeightsOption): Source | null {
+  if (weights === null || weights === undefined) return null;
+  if (known === null) {
+    if (typeof weights === 'string' && namesFile(weights)) return fileSource(weights);
+    throw ArgumentError.expected('weights', 'a checkpoint file (no weights are published)', weights);
+  }
   if (typeof weights !== 'string' || known.has(weights)) {
     const entry = known.verify(weights);
     return entry === null ? null : { file: requireCheckpoint(entry), entry };
   }
-  if (!/[/\\]|\.(pth|pt|safetensors)$/.test(weights)) {
-    const names = ['DEFAULT', ...known.keys()];
-    const hint = didYouMean(weights.replace(/^.*\./, ''), names);
-    throw new ArgumentError(
-      'weights',
-      `Expected one of ${names.join(', ')} of ${known.enumName} or a checkpoint file for weights but received '${weights}'${hint}`,
-    );
-  }
-  if (!existsSync(weights)) throw new ArgumentError('weights', `There is no checkpoint file ${weights}`);
-  return { file: weights, entry: null };
+  if (namesFile(weights)) return fileSource(weights);
+  const names = ['DEFAULT', ...known.keys()];
+  const hint = didYouMean(weights.replace(/^.*\./, ''), names);
+  throw new ArgumentError(
+    'weights',
+    `Expected one of ${names.join(', ')} of ${known.enumName} or a checkpoint file for weights but received '${weights}'${hint}`,
+  );
+}
+
+function namesFile(weights: string): boolean {
+  return /[/\\]|\.(pth|pt|safetensors)$/.test(weights);
+}
+
+function fileSource(file: string): Source {
+  if (!existsSync(file)) throw new ArgumentError('weights', `There is no checkpoint file ${file}`);
+  return { file, entry: null };
 }
 
 /**
