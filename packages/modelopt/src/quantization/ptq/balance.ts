@@ -65,7 +65,7 @@ export async function balanceChannels<Args extends unknown[], Out>(
     const { before, after } = scope(() => descend(noise, factors, iterations));
     progress?.({ step: 'balance', done: 1 });
     // Data that is not finite is reported where ranges are found, by layer.
-    if (!Number.isFinite(after)) return { spaces: 0, before, after };
+    if (!(after < before)) return { spaces: 0, before, after: before };
     noGrad(() =>
       scope(() => {
         for (const [i, space] of spaces.entries()) rescale(space, (factors[i] as Tensor).exp(), statistics);
