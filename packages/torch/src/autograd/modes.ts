@@ -47,6 +47,13 @@ export function inferenceMode<T>(fn: () => T): T {
   }
 }
 
+let autocasts = 0;
+
+/** @internal True inside of `autocast`, where operators choose the types of their results by themselves. */
+export function isAutocasting(): boolean {
+  return autocasts > 0;
+}
+
 export interface AutocastOptions {
   /** Where the casts apply. Default `cpu`. */
   device?: Device;
@@ -64,11 +71,13 @@ export function autocast<T>(options: AutocastOptions, fn: () => T): T {
   const dtype = options.dtype ?? (device.startsWith('cuda') ? 'float16' : 'bfloat16');
   const before = native.setAutocast(device, enabled, dtype, cache);
   native.enterAutocast();
+  autocasts++;
   try {
     const result = fn();
     refusePromise(result, 'autocast');
     return result;
   } finally {
+    autocasts--;
     native.leaveAutocast();
     native.setAutocast(...before);
   }

@@ -7,8 +7,11 @@ import {
   expectNoLeaks,
   fx,
   getRngState,
+  keep,
   manualSeed,
   nn,
+  noGrad,
+  ones,
   ops,
   randn,
   scope,
@@ -185,6 +188,73 @@ describe('capture', () => {
       const expected = model(x);
       manualSeed(3);
       assert.ok(equal(fx.Interpreter.run(graph, [x]) as Tensor, expected));
+    });
+  });
+});
+
+describe('convolutions and linear layers over the inputs', () => {
+  it('are not computed, and have the shapes that they would have', () => {
+    const layers: [nn.AnyModule, number[]][] = [
+      [new nn.Conv1d(4, 6, 3, { stride: 2 }), [2, 4, 9]],
+      [new nn.Conv2d(4, 6, [3, 5], { stride: [2, 3], padding: [1, 0], dilation: [2, 1] }), [2, 4, 9, 12]],
+      [new nn.Conv2d(4, 8, 3, { padding: 'same', groups: 4, bias: false }), [1, 4, 7, 7]],
+      [new nn.Conv2d(4, 8, 3, { padding: 1, paddingMode: 'reflect' }), [1, 4, 7, 7]],
+      [new nn.Conv2d(4, 8, 3), [4, 7, 7]],
+      [new nn.Conv3d(2, 3, 3, { stride: [1, 2, 2], padding: 1 }), [1, 2, 4, 6, 6]],
+      [new nn.Linear(5, 3), [2, 7, 5]],
+    ];
+    for (const [layer, shape] of layers) {
+      scope(() => {
+        const x = randn(shape);
+        using graph = fx.capture(new nn.Sequential(layer), [x]);
+        assert.deepEqual(graph.nodes.at(-1)?.meta, { shape: (layer(x) as Tensor).shape, dtype: 'float32' });
+      });
+      layer.dispose();
+    }
+    let seen: Tensor | undefined;
+    class Keeps extends nn.Module {
+      readonly fc = new nn.Linear(3, 3);
+      forward(x: Tensor): Tensor {
+        const y = this.fc(x);
+        seen = keep(y.detach());
+        return y;
+      }
+    }
+    scope(() => fx.capture(new Keeps(), [randn([2, 3])]).dispose());
+    assert.equal(seen?.abs().sum().item(), 0);
+    seen?.dispose();
+  });
+
+  it('are computed where shapes depend on values, and where they cannot be', () => {
+    class Finds extends nn.Module {
+      readonly fc = new nn.Linear(3, 3);
+      forward(x: Tensor): Tensor {
+        return this.fc(x).gt(-100).nonzero();
+      }
+    }
+    scope(() => {
+      using graph = fx.capture(new Finds(), [randn([2, 3])]);
+      assert.deepEqual(graph.nodes.at(-1)?.meta, { shape: [6, 2], dtype: 'int64' });
+      assert.throws(() => fx.capture(new nn.Sequential(new nn.Conv2d(3, 4, 3)), [randn([1, 5, 8, 8])]), /channels/);
+    });
+  });
+
+  it('of weights alone are computed: a network may decide by what they give', () => {
+    class Decides extends nn.Module {
+      readonly fc = new nn.Linear(2, 2, { bias: false });
+      forward(x: Tensor): Tensor {
+        return this.fc(ones([1, 2]))
+          .sum()
+          .item() > 3
+          ? this.fc(x)
+          : x;
+      }
+    }
+    const model = new Decides();
+    noGrad(() => model.fc.weight.fill_(1));
+    scope(() => {
+      using graph = fx.capture(model, [randn([1, 2])]);
+      assert.ok(graph.nodes.filter((node) => node.kind === 'module').length === 2);
     });
   });
 });

@@ -1,7 +1,7 @@
 /** @file `capture`: runs a network once and returns its graph. */
 
 import { noGrad } from '../autograd/modes.ts';
-import { isOptions, setRecorder } from '../core/dispatch.ts';
+import { isOptions, setRecorder, setStandIn } from '../core/dispatch.ts';
 import { getRngState, setRngState } from '../core/generator.ts';
 import { scope } from '../core/scope.ts';
 import { Tensor } from '../core/tensor.ts';
@@ -10,6 +10,7 @@ import { ArgumentError, describeValue } from '../errors.ts';
 import * as nn from '../nn/index.ts';
 import { type AnyModule, Module, setCallObserver } from '../nn/module.ts';
 import { setActiveCapture } from './active.ts';
+import { CaptureError } from './errors.ts';
 import { Graph } from './graph.ts';
 import { GraphModule } from './graph-module.ts';
 import { parameterNames } from './names.ts';
@@ -40,6 +41,9 @@ export function isLeafModule(module: AnyModule): boolean {
  * Runs `model` once on example inputs and records what it does. The model is left as it was: random state and, in training
  * mode, running statistics are put back.
  *
+ * Only what shapes, constants and weights decide is computed for certain: with the layers of `nn` as leaves, convolutions and linear
+ * layers over the inputs give zeros here, since nothing in a graph depends on their values.
+ *
  * What forward decides by looking at sizes is decided for good: a branch not taken is not in the graph. A network that decides
  * by values that depend on its inputs is refused; {@link captureParts} captures those of its modules that do not.
  *
@@ -58,6 +62,23 @@ export function capture(model: AnyModule, exampleInputs: readonly unknown[], opt
       `Expected an array of forward's arguments for exampleInputs but received ${describeValue(exampleInputs)}`,
     );
   }
+  // Modules that the caller makes leaves may look at values inside.
+  if (options.isLeaf !== undefined) return record(model, exampleInputs, options, false);
+  try {
+    return record(model, exampleInputs, options, true);
+  } catch (error) {
+    if (error instanceof CaptureError) throw error;
+    // Values were needed after all, or zeros led to an error that values may not.
+    return record(model, exampleInputs, options, false);
+  }
+}
+
+function record(
+  model: AnyModule,
+  exampleInputs: readonly unknown[],
+  options: CaptureOptions,
+  standIns: boolean,
+): Graph {
   const graph = new Graph(model);
   const recording = new Recording(graph, options.isLeaf ?? isLeafModule, options.onStep);
   const known = options.inputNames ?? (model instanceof GraphModule ? model.graph.inputNames : parameterNames(model));
@@ -68,7 +89,7 @@ export function capture(model: AnyModule, exampleInputs: readonly unknown[], opt
       noGrad(() =>
         unchanged(model, () => {
           graph.signature = exampleInputs.map((input, i) => placeholders(recording, input, names[i] as string));
-          recording.output(listen(recording, () => model(...exampleInputs)));
+          recording.output(listen(recording, standIns, () => model(...exampleInputs)));
         }),
       ),
     );
@@ -94,8 +115,9 @@ function placeholders(recording: Recording, input: unknown, name: string): Argum
   );
 }
 
-function listen<T>(recording: Recording, fn: () => T): T {
+function listen<T>(recording: Recording, standIns: boolean, fn: () => T): T {
   const recorder = setRecorder(recording.record);
+  const standIn = setStandIn(standIns ? recording.standIn : undefined);
   const observer = setCallObserver(recording);
   const active = setActiveCapture(recording);
   const watcher = setReadWatcher(recording.noteRead);
@@ -103,6 +125,7 @@ function listen<T>(recording: Recording, fn: () => T): T {
     return fn();
   } finally {
     setRecorder(recorder);
+    setStandIn(standIn);
     setCallObserver(observer);
     setActiveCapture(active);
     setReadWatcher(watcher);

@@ -19,6 +19,7 @@ import type { Graph } from './graph.ts';
 import { operatorBaseName } from './names.ts';
 import { type Argument, inputsOf, type Meta, type Node, type TensorMeta } from './node.ts';
 import { isRandom } from './random.ts';
+import { needsValues, standIn } from './stand-ins.ts';
 
 /** Decides which modules are recorded as one node. `path` is the module's place in the network. */
 export type IsLeaf = (module: AnyModule, path: string) => boolean;
@@ -50,10 +51,14 @@ interface LeafCall {
   readonly target: string;
   readonly args: readonly Argument[];
   readonly tensors: readonly Tensor[];
+  readonly followsInputs: boolean;
   /** Calls of itself or of modules inside that have begun and not ended. */
   depth: number;
   readonly written: Map<Tensor, string>;
 }
+
+/** @internal Thrown where a capture with stand-ins comes upon an operator that needs real values. */
+export class ValuesNeeded extends Error {}
 
 /** @internal */
 export class Recording implements CallObserver, ActiveCapture {
@@ -67,6 +72,9 @@ export class Recording implements CallObserver, ActiveCapture {
   readonly #aliases = new Aliases();
   /** Nodes whose value follows neither from the inputs nor from the network's state. */
   readonly #fixed = new Set<Node>();
+  /** What is known of nodes: whether their values follow from the inputs. */
+  readonly #following = new Map<Node, boolean>();
+  #standIns = 0;
   readonly #frames: { module: AnyModule | null; path: string }[] = [];
   #leaf: LeafCall | undefined;
   /** Calls of marked functions that have begun and not ended. */
@@ -133,12 +141,17 @@ export class Recording implements CallObserver, ActiveCapture {
   /** Receives every reading of a tensor's values. */
   readonly noteRead = (tensor: Tensor, method: string): void => {
     if (this.#paused || this.#leaf !== undefined) return;
-    const value = this.#values.get(tensor);
-    if (value === undefined || !dependsOnInputs('kind' in value ? value : this.#materialise(value))) return;
+    if (!this.#followsInputs(tensor)) return;
     throw this.#error(
       `${method} reads a value that depends on the inputs: whatever forward decides by it would be decided for good. Capture the parts of the network by themselves (captureParts), or take this module as one step (isLeaf)`,
     );
   };
+
+  #followsInputs(tensor: Tensor): boolean {
+    let value = this.#values.get(tensor);
+    while (value !== undefined && !('kind' in value)) value = value.parent;
+    return value !== undefined && dependsOnInputs(value, this.#following);
+  }
 
   #step(kind: Step['kind'], name: string, value: Argument): void {
     if (this.#wrapped === 0) this.#onStep?.({ kind, name, modulePath: this.modulePath, value });
@@ -158,6 +171,7 @@ export class Recording implements CallObserver, ActiveCapture {
         target: path,
         args: this.#convert(args) as readonly Argument[],
         tensors,
+        followsInputs: tensors.some((tensor) => this.#followsInputs(tensor)),
         depth: 0,
         written: new Map(),
       };
@@ -197,6 +211,22 @@ export class Recording implements CallObserver, ActiveCapture {
     this.#step('module', leaf.target, node);
     for (const tensor of outputs) this.#aliases.note(tensor, leaf.tensors);
   }
+
+  /** Gives what stands in for the result of an operator, where that is costly and nobody can know. */
+  readonly standIn = (operator: Operator, args: readonly unknown[]): Tensor | undefined => {
+    if (this.#paused) return undefined;
+    if (this.#standIns > 0 && needsValues(operator, args)) throw new ValuesNeeded();
+    const follows = this.#leaf?.followsInputs ?? tensorsIn(args).some((tensor) => this.#followsInputs(tensor));
+    if (!follows) return undefined;
+    this.#paused = true;
+    try {
+      const made = standIn(operator, args);
+      if (made !== undefined) this.#standIns++;
+      return made;
+    } finally {
+      this.#paused = false;
+    }
+  };
 
   /** Receives every operator call. */
   readonly record = (operator: Operator, args: readonly unknown[], result: unknown): void => {
@@ -381,13 +411,12 @@ export class Recording implements CallObserver, ActiveCapture {
 }
 
 /** Whether a node's value is computed from an input of the network. */
-function dependsOnInputs(node: Node, seen = new Set<Node>()): boolean {
-  if (node.kind === 'placeholder') return true;
-  return inputsOf(node).some((input) => {
-    if (seen.has(input)) return false;
-    seen.add(input);
-    return dependsOnInputs(input, seen);
-  });
+function dependsOnInputs(node: Node, known: Map<Node, boolean>): boolean {
+  const before = known.get(node);
+  if (before !== undefined) return before;
+  const depends = node.kind === 'placeholder' || inputsOf(node).some((input) => dependsOnInputs(input, known));
+  known.set(node, depends);
+  return depends;
 }
 
 function metaOf(tensor: Tensor): TensorMeta {
