@@ -1,6 +1,6 @@
 /** @file The training loop of every task: epochs of training and evaluation, figures, the best state, checkpoints, a clean stop. */
 
-import { dispose } from '@edgeai/torch';
+import { dispose, type nn } from '@edgeai/torch';
 import { io } from '@edgeai/vision';
 
 import type { TrainingConfig } from '../recipes/training-options.ts';
@@ -14,7 +14,8 @@ import { evaluate } from './evaluate.ts';
 import { describeFigures, isBetter } from './figures.ts';
 import { batchLimit } from './limits.ts';
 import type { PassOutcome, PassServices } from './pass.ts';
-import type { Task } from './task.ts';
+import { showDetails } from './show-details.ts';
+import type { MeterDetail, Task } from './task.ts';
 import { trainEpoch } from './train-epoch.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -105,6 +106,7 @@ export async function runLoop<Batch, Output>(
     const records = [trained, ...judged.map(({ phase, outcome }) => recordOf(epoch, phase, outcome))];
     for (const record of records) metrics.append(record);
     showInTensorBoard(services.events, records, epoch);
+    for (const { phase, details } of judged) await showDetails(details, phase, services.events, epoch);
     await showPictures(task, trainer, services.events, epoch);
     for (const record of records) logger.info(describeFigures(record, name));
 
@@ -133,6 +135,7 @@ export async function runLoop<Batch, Output>(
 interface Judgement {
   phase: string;
   outcome: PassOutcome;
+  details: readonly MeterDetail[];
 }
 
 /** Evaluates the model and, where there is one, the average, which then decides; null where a stop came in between. */
@@ -146,15 +149,14 @@ async function evaluateAll<Batch, Output>(
   const { placement, average } = trainer;
   const judged: Judgement[] = [];
   trainer.beginEvaluation();
-  const outcome = await evaluate(task, trainer.model, { label: `${name} evaluation`, placement, limit }, services);
-  judged.push({ phase: 'val', outcome });
-  if (outcome.complete && average !== null) {
-    const label = `${name} evaluation of the average`;
-    judged.push({
-      phase: 'val-ema',
-      outcome: await evaluate(task, average.module, { label, placement, limit }, services),
-    });
-  }
+  const judge = async (phase: string, model: nn.AnyModule, label: string): Promise<boolean> => {
+    const meter = task.meter();
+    const outcome = await evaluate(task, model, { label, placement, limit }, services, meter);
+    judged.push({ phase, outcome, details: meter.details?.() ?? [] });
+    return outcome.complete;
+  };
+  const complete = await judge('val', trainer.model, `${name} evaluation`);
+  if (complete && average !== null) await judge('val-ema', average.module, `${name} evaluation of the average`);
   return judged.every(({ outcome: { complete } }) => complete) ? judged : null;
 }
 

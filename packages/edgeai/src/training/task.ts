@@ -27,7 +27,15 @@ export interface Meter<Batch, Output> {
   figures(): Record<string, number>;
   /** What a user should know of what was added, such as classes that never came. */
   remarks?(): readonly string[];
+  /** What the figures are made of, for TensorBoard. */
+  details?(): readonly MeterDetail[];
 }
+
+/** A text in Markdown, or a matrix of counts: rows are true classes, columns what they were taken for. */
+export type MeterDetail = { readonly tag: string } & (
+  | { readonly markdown: string }
+  | { readonly matrix: readonly (readonly number[])[] }
+);
 
 /** Where tensors have to be for a step. */
 export interface Placement {

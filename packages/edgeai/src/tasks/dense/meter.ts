@@ -4,7 +4,7 @@ import { nn, type Tensor, tensor } from '@edgeai/torch';
 import { datasets, metrics } from '@edgeai/xvision';
 
 import { SmoothedValue } from '../../training/smoothed-value.ts';
-import type { Meter } from '../../training/task.ts';
+import type { Meter, MeterDetail } from '../../training/task.ts';
 
 /** Brings a prediction to the size of its target: scores and depths are interpolated, as the network itself would; flow grows with its map. */
 export function toSizeOf(prediction: Tensor, target: Tensor, kind: datasets.DenseTaskKind | 'image'): Tensor {
@@ -117,6 +117,25 @@ export class DenseMeter implements Meter<datasets.DenseBatch, readonly Tensor[]>
         precision: precision[index] ?? Number.NaN,
         f1: f1[index] ?? Number.NaN,
       }));
+    });
+  }
+
+  /** For each map of classes its table and its confusion matrix. */
+  details(): MeterDetail[] {
+    const percent = (value: number) => (Number.isNaN(value) ? '–' : value.toFixed(2));
+    const rows = this.classes();
+    return Object.entries(this.confusion()).flatMap(([task, matrix]) => {
+      const lines = rows
+        .filter((row) => row.task === task)
+        .map(({ name, ...row }) =>
+          [name, ...[row.iou, row.accuracy, row.precision, row.f1].map(percent)].map((cell) => ` ${cell} |`).join(''),
+        );
+      const head = ' class | IoU | recall | precision | F1 |';
+      const markdown = [head, ' --- | ---: | ---: | ---: | ---: |', ...lines].map((line) => `|${line}`).join('\n');
+      return [
+        { tag: `${task}_classes`, markdown },
+        { tag: `${task}_confusion`, matrix },
+      ];
     });
   }
 

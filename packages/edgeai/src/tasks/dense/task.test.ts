@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { scope, tensor, zeros } from '@edgeai/torch';
+import { io } from '@edgeai/vision';
 import { datasets } from '@edgeai/xvision';
 
 import { Progress } from '../../cli/progress.ts';
@@ -13,7 +14,7 @@ import { Interrupt } from '../../interrupt.ts';
 import { DENSE_DATASETS, type DenseTaskName, denseTasks } from '../../recipes/dense-options.ts';
 import { resolveRecipe } from '../../recipes/resolve.ts';
 import { MetricsLog } from '../../runs/metrics-log.ts';
-import { readEvents } from '../../runs/read-events.ts';
+import { type EventValue, readEvents } from '../../runs/read-events.ts';
 import { evaluateDenseNetwork } from './evaluate.ts';
 import { impliedDenseSettings } from './implied-settings.ts';
 import { DenseMeter } from './meter.ts';
@@ -25,12 +26,13 @@ after(() => rmSync(root, { recursive: true, force: true }));
 
 const quiet = { info: () => {}, warn: () => {} };
 
-/** Names of the pictures that TensorBoard shows. */
-function picturesIn(folder: string): string[] {
-  return readdirSync(folder)
+/** All that TensorBoard shows, by its tag. */
+function shownIn(folder: string): Map<string, EventValue> {
+  const values = readdirSync(folder)
     .filter((file) => file.startsWith('events.'))
     .flatMap((file) => readEvents(join(folder, file)).events)
-    .flatMap(({ values }) => values.filter(({ kind }) => kind === 'image').map(({ tag }) => tag));
+    .flatMap((event) => event.values);
+  return new Map(values.map((value) => [value.tag, value]));
 }
 
 async function evaluate(name: DenseTaskName, weights: string) {
@@ -68,7 +70,21 @@ for (const [name, figures] of Object.entries(FIGURES) as [DenseTaskName, readonl
     const shown = figures.includes('mIoU')
       ? ['segmentation_truth/0', 'segmentation_predicted/1']
       : ['depth_predicted/0'];
-    for (const tag of ['input0/0', ...shown]) assert.ok(picturesIn(folder).includes(tag), tag);
+    const board = shownIn(folder);
+    for (const tag of ['input0/0', ...shown]) {
+      const picture = board.get(tag);
+      assert.ok(picture?.kind === 'image', tag);
+      using decoded = await io.decodeImage(picture.png, 'RGB');
+      assert.deepEqual(decoded.shape, [3, picture.height, picture.width]);
+    }
+    if (!figures.includes('mIoU')) return;
+    const table = board.get('segmentation_classes/val');
+    assert.ok(table?.kind === 'text');
+    const { classes } = report;
+    for (const { name: label, iou } of classes.filter(({ task, iou }) => task === 'segmentation' && iou > 0))
+      assert.ok(table.text.includes(`| ${label} | ${iou.toFixed(2)} |`), `${label} in ${table.text}`);
+    const matrix = board.get('segmentation_confusion/val');
+    assert.ok(matrix?.kind === 'image' && matrix.width === matrix.height && matrix.width >= 300);
   });
 }
 
