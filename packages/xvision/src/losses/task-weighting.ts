@@ -3,7 +3,7 @@
  * features that all decoders share.
  */
 
-import { ArgumentError, customFunction, nn, type Tensor, tensor, zeros } from '@edgeai/torch';
+import { ArgumentError, customFunction, nn, scope, type Tensor, tensor, zeros } from '@edgeai/torch';
 import { didYouMean } from '@edgeai/torch/suggest';
 
 /** The loss of each task; `null` where the batch has no labels for it. */
@@ -86,11 +86,11 @@ export abstract class TaskWeighting extends nn.Module<[TaskLosses]> {
   endEpoch(): void {}
 
   protected read(row: number): number[] {
-    return this.state.select(0, row).toArray() as number[];
+    return scope(() => this.state.select(0, row).toArray() as number[]);
   }
 
   protected write(row: number, values: readonly number[]): void {
-    this.state.select(0, row).copy_(tensor([...values], { dtype: 'float64' }));
+    scope(() => void this.state.select(0, row).copy_(tensor([...values], { dtype: 'float64' })));
   }
 
   override extraRepr(): string {
