@@ -33,6 +33,10 @@ export class CachedSource implements datasets.DenseSource {
     return this.#source.images;
   }
 
+  get imageKinds(): datasets.DenseSource['imageKinds'] {
+    return this.#source.imageKinds;
+  }
+
   load(index: number): unknown {
     return this.#kept.has(index) ? undefined : this.#source.load?.(index);
   }

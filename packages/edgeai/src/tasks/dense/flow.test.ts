@@ -9,6 +9,7 @@ import { loadNpy, scope, tensor } from '@edgeai/torch';
 
 import { openModel } from '../../models/open-model.ts';
 import { MetricsLog } from '../../runs/metrics-log.ts';
+import { openSamples } from './data.ts';
 import { denseFactsOf } from './facts.ts';
 import { toSizeOf } from './meter.ts';
 import { openShown, predictMaps, predictSamples } from './predict.ts';
@@ -46,6 +47,21 @@ test('a network for flow and motion that sees flow: its figures, its checkpoint,
     assert.deepEqual(map.shape, [2, 32, 64]);
   }
   await assert.rejects(predictMaps(opened, facts, ['a.png', 'b.png'], options).next(), /--samples/);
+});
+
+test('flow among the images stays flow when samples are kept in memory', async () => {
+  for (const cacheSamples of [true, false]) {
+    const samples = openSamples(
+      configOf('motion', root, { secondInput: 'flow', cacheSamples, randScale: null }),
+      'val',
+    );
+    const { images, targets } = await samples.get(0);
+    assert.deepEqual(
+      images.map(({ kind }) => kind),
+      ['image', 'flow'],
+    );
+    for (const { map } of [...images, ...targets]) map.dispose();
+  }
 });
 
 test('flow that is enlarged becomes longer, in each direction by its own factor', () =>
