@@ -233,8 +233,10 @@ describe('convolutions and linear layers over the inputs', () => {
       }
     }
     scope(() => {
-      using graph = fx.capture(new Finds(), [randn([2, 3])]);
+      const steps: string[] = [];
+      using graph = fx.capture(new Finds(), [randn([2, 3])], { onStep: ({ name }) => void steps.push(name) });
       assert.deepEqual(graph.nodes.at(-1)?.meta, { shape: [6, 2], dtype: 'int64' });
+      assert.deepEqual(steps, ['x', 'fc', 'gt', 'nonzero'], 'each is told once');
       assert.throws(() => fx.capture(new nn.Sequential(new nn.Conv2d(3, 4, 3)), [randn([1, 5, 8, 8])]), /channels/);
     });
   });

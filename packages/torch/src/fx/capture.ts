@@ -20,9 +20,14 @@ import { type IsLeaf, Recording, type Step } from './recording.ts';
 export interface CaptureOptions {
   /** Which modules become one node. Default: `isLeafModule`. The network itself never does. */
   isLeaf?: IsLeaf;
+  /**
+   * Take zeros for what convolutions and linear layers over the inputs give, which no graph depends on. Default: only with the usual
+   * leaves, since others may look at values inside.
+   */
+  standIns?: boolean;
   /** Names of the positional inputs. Default: those of forward's parameters. */
   inputNames?: readonly string[];
-  /** Told what forward does, step by step. */
+  /** Told what forward does, step by step, at the latest when the graph is there. */
   onStep?: (step: Step) => void;
 }
 
@@ -41,8 +46,7 @@ export function isLeafModule(module: AnyModule): boolean {
  * Runs `model` once on example inputs and records what it does. The model is left as it was: random state and, in training
  * mode, running statistics are put back.
  *
- * Only what shapes, constants and weights decide is computed for certain: with the layers of `nn` as leaves, convolutions and linear
- * layers over the inputs give zeros here, since nothing in a graph depends on their values.
+ * A graph holds shapes and no values: costly layers over the inputs are not computed, see {@link CaptureOptions.standIns}.
  *
  * What forward decides by looking at sizes is decided for good: a branch not taken is not in the graph. A network that decides
  * by values that depend on its inputs is refused; {@link captureParts} captures those of its modules that do not.
@@ -62,15 +66,21 @@ export function capture(model: AnyModule, exampleInputs: readonly unknown[], opt
       `Expected an array of forward's arguments for exampleInputs but received ${describeValue(exampleInputs)}`,
     );
   }
-  // Modules that the caller makes leaves may look at values inside.
-  if (options.isLeaf !== undefined) return record(model, exampleInputs, options, false);
+  if (!(options.standIns ?? options.isLeaf === undefined)) return record(model, exampleInputs, options, false);
+  const { onStep, ...rest } = options;
+  // Told when the capture holds: one that begins again would tell them twice.
+  const steps: Step[] = [];
+  const remember = onStep === undefined ? {} : { onStep: (step: Step) => void steps.push(step) };
+  let graph: Graph;
   try {
-    return record(model, exampleInputs, options, true);
+    graph = record(model, exampleInputs, { ...rest, ...remember }, true);
   } catch (error) {
     if (error instanceof CaptureError) throw error;
     // Values were needed after all, or zeros led to an error that values may not.
     return record(model, exampleInputs, options, false);
   }
+  for (const step of steps) onStep?.(step);
+  return graph;
 }
 
 function record(

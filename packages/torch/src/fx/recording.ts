@@ -19,7 +19,7 @@ import type { Graph } from './graph.ts';
 import { operatorBaseName } from './names.ts';
 import { type Argument, inputsOf, type Meta, type Node, type TensorMeta } from './node.ts';
 import { isRandom } from './random.ts';
-import { needsValues, standIn } from './stand-ins.ts';
+import { isCostly, needsValues, standIn } from './stand-ins.ts';
 
 /** Decides which modules are recorded as one node. `path` is the module's place in the network. */
 export type IsLeaf = (module: AnyModule, path: string) => boolean;
@@ -216,6 +216,7 @@ export class Recording implements CallObserver, ActiveCapture {
   readonly standIn = (operator: Operator, args: readonly unknown[]): Tensor | undefined => {
     if (this.#paused) return undefined;
     if (this.#standIns > 0 && needsValues(operator, args)) throw new ValuesNeeded();
+    if (!isCostly(operator)) return undefined;
     const follows = this.#leaf?.followsInputs ?? tensorsIn(args).some((tensor) => this.#followsInputs(tensor));
     if (!follows) return undefined;
     this.#paused = true;

@@ -16,19 +16,24 @@ const CONVOLUTION = /^aten::conv[123]d$/;
 const SHAPED_BY_VALUES =
   /^aten::(nonzero\w*|argwhere|where|masked_select|_?unique\w*|repeat_interleave\.\w*Tensor|bincount|one_hot)$/;
 
+/** Whether something may stand in for what an operator computes. */
+export function isCostly({ name }: Operator): boolean {
+  return name === 'aten::linear' || CONVOLUTION.test(name);
+}
+
 /**
  * Zeros in the shape, type and layout of an operator's result; `undefined` where it has to be computed: all operators but
  * convolutions and linear layers, and calls of these that are out of the ordinary or wrong.
  */
 export function standIn(operator: Operator, args: readonly unknown[]): Tensor | undefined {
-  const shapeOf = operator.name === 'aten::linear' ? linear : CONVOLUTION.test(operator.name) ? convolution : null;
-  if (shapeOf === null || operator.overload !== '' || isAutocasting()) return undefined;
+  if (!isCostly(operator) || operator.overload !== '' || isAutocasting()) return undefined;
   const [input, weight, bias, ...geometry] = args;
   if (!(input instanceof Tensor) || !(weight instanceof Tensor)) return undefined;
   if (bias instanceof Tensor && (bias.ndim !== 1 || bias.shape[0] !== weight.shape[0])) return undefined;
   const { dtype, device } = input;
   const alike = [weight, bias].every((t) => !(t instanceof Tensor) || (t.dtype === dtype && t.device === device));
   if (!alike || !input.isContiguous() || !weight.isContiguous()) return undefined;
+  const shapeOf = operator.name === 'aten::linear' ? linear : convolution;
   const shape = shapeOf(input.shape, weight.shape, geometry);
   return shape === undefined ? undefined : zeros(shape, { dtype, device });
 }

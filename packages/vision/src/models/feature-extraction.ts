@@ -76,7 +76,11 @@ function trace(model: nn.AnyModule, training: boolean, inputs: readonly Tensor[]
   try {
     model.train(training);
     const graph = scope(() =>
-      fx.capture(model, inputs ?? [zeros([2, 3, 224, 224])], { isLeaf: (module) => isStep(module), onStep }),
+      fx.capture(model, inputs ?? [zeros([2, 3, 224, 224])], {
+        isLeaf: (module) => isStep(module),
+        standIns: true,
+        onStep,
+      }),
     );
     return { graph, steps };
   } finally {
