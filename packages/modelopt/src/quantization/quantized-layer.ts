@@ -160,6 +160,12 @@ export class QuantizedLayer extends nn.Module {
     return norm === undefined ? this.bias : foldedBias(this.bias, norm, normGain(norm));
   }
 
+  /** The bias as it is used when rounding: in steps of the products where these are known. */
+  roundedBias(): Tensor | null {
+    const bias = this.effectiveBias();
+    return bias === null ? null : this.quantizedBias(bias);
+  }
+
   /** Folds the batch norm in for good. The caller takes it out of the network. */
   foldNorm(): void {
     const { norm } = this;

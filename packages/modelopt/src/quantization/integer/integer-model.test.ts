@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { expectNoLeaks, noGrad, scope, type Tensor } from '@edgeai/torch';
+import { expectNoLeaks, nn, noGrad, scope, type Tensor } from '@edgeai/torch';
 import { prepareQuantization } from '../prepare.ts';
 import { calibrateWith, SmallNet, wave } from '../testing.ts';
 import { IntegerModel } from './integer-model.ts';
@@ -38,3 +38,28 @@ for (const [target, kernels] of Object.entries(KERNELS)) {
       for (const input of inputs) input.dispose();
     }));
 }
+
+test('a bias that lies between two integers goes to the one that the layer takes', () =>
+  expectNoLeaks(() => {
+    const net = new nn.Sequential(new nn.Conv2d(1, 1, 1)).eval();
+    const x = wave([1, 1, 2, 2], 1);
+    const model = prepareQuantization(net, [x], { target: 'tidl-pow2' }).eval();
+    calibrateWith(model, [x]);
+    noGrad(() =>
+      scope(() => {
+        const layer = model.quantizedLayers().get('0');
+        const result = [...model.quantizers('activation').values()].at(-1);
+        const input = layer?.input?.scale;
+        assert.ok(
+          layer !== undefined && layer.weight_fake_quant !== null && result !== undefined && input !== undefined,
+        );
+        const step = layer.weight_fake_quant.scale.mul(input);
+        layer.weight.zero_();
+        layer.setBias(step.mul(2.5));
+        result.setParameters({ scale: step, zeroPoint: result.zero_point });
+        using integers = new IntegerModel(model);
+        for (const network of [model, integers]) assert.equal(network(x).div(step).max().item(), 2);
+      }),
+    );
+    for (const thing of [model, net, x]) thing.dispose();
+  }));

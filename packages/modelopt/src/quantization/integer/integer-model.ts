@@ -109,8 +109,9 @@ class IntegerInterpreter extends fx.Interpreter {
       case 'add': {
         const [a, b] = operation.inputs.map(parametersOf) as [Parameters, Parameters];
         const [ratioA, ratioB] = [Math.fround(a.scale / target.scale), Math.fround(b.scale / target.scale)];
+        // The second product is added without a rounding of its own.
         const fixed = Math.fround(
-          target.zeroPoint - Math.fround(Math.fround(ratioA * a.zeroPoint) + Math.fround(ratioB * b.zeroPoint)),
+          target.zeroPoint - Math.fround(Math.fround(ratioA * a.zeroPoint) + ratioB * b.zeroPoint),
         );
         this.#handlers.set(head, ([x, y]) => {
           // Two fused multiply-adds, each rounded to float32 once.
@@ -147,7 +148,8 @@ class IntegerInterpreter extends fx.Interpreter {
     const scales = weightScales.map((scale) => Math.fround(input.scale * scale));
     const { weight, biases } = noGrad(() =>
       scope(() => {
-        const bias = layer.effectiveBias();
+        // As the layer rounds it, and as it is exported: in float32, halves to even.
+        const bias = layer.roundedBias();
         return {
           weight: this.#own(keep(weightQuantizer.integers(layer.effectiveWeight().detach()))),
           biases: bias === null ? null : keep(this.#keep(biasIntegers(bias, scales))),
