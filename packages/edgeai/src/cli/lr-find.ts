@@ -25,7 +25,10 @@ export function addFindOptions(command: Command): void {
       '--lr-find [steps]',
       `do not train: raise the learning rate over so many steps (${STEPS} without a number) and show how the loss follows`,
     )
-    .option('--lr-find-range <low,high>', `the first and the last rate of --lr-find (${RANGE.join(',')} without it)`);
+    .option(
+      '--lr-find-range <low,high>',
+      `the first and the last rate of --lr-find (${RANGE.map((rate) => (rate < 1 ? rate.toExponential() : rate)).join(',')} without it)`,
+    );
 }
 
 /** The sweep that the flags ask for; null for a training. @throws {UsageError} for flags without a meaning */

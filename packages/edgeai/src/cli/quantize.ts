@@ -46,7 +46,8 @@ const OF_CLASSIFIERS = [
 /** Those of networks over maps alone. */
 const OF_MAPS = [
   ...(['scenes', 'scene-size', 'scene-seed', 'tasks', 'input-images', 'max-depth', 'img-resize'] as const),
-  ...(['output-size', 'input-channel-reverse', 'image-mean', 'image-scale', 'backend'] as const),
+  ...(['output-size', 'input-channel-reverse', 'image-mean', 'image-scale', 'backend', 'second-input'] as const),
+  'flow-folder',
 ] as const;
 
 interface QuantizeFlags {
