@@ -1,6 +1,6 @@
 /** @file Convolutions and transposed convolutions. */
 
-import type { EmitterTable, Lowering } from '../lowering.ts';
+import { dimensionsOf, type EmitterTable, type Lowering } from '../lowering.ts';
 
 /** Spatial dimensions; a sample without a batch dimension is not told apart by ONNX. */
 function spatial(call: Lowering): number {
@@ -54,6 +54,28 @@ function transposedConvolution(call: Lowering): string {
   });
 }
 
+/** Windows side by side (`unfold`): a convolution of each channel by itself, with one filter for each place of the window. */
+function windows(call: Lowering): string {
+  const [batch = 1, channels = 1] = dimensionsOf(call.meta('self'));
+  if (call.rank('self') !== 4 || typeof channels !== 'number')
+    throw call.unsupported('the input is no batch of images; add a dimension with unsqueeze(0)');
+  const kernel = call.ints('kernel_size', 2);
+  const places = kernel.reduce((product, size) => product * size, 1);
+  const filters = Array.from({ length: channels * places ** 2 }, (_, i) =>
+    Math.floor(i / places) % places === i % places ? 1 : 0,
+  );
+  const padding = call.ints('padding', 2);
+  const weight = call.constant(filters, call.result.dtype, [channels * places, 1, ...kernel]);
+  const maps = call.op('Conv', [call.tensor('self'), weight], {
+    dilations: call.ints('dilation', 2),
+    group: channels,
+    kernel_shape: kernel,
+    pads: [...padding, ...padding],
+    strides: call.ints('stride', 2),
+  });
+  return call.reshape(maps, [batch, ...dimensionsOf(call.result).slice(1)]);
+}
+
 export const convolutions: EmitterTable = {
   conv1d: convolution,
   conv2d: convolution,
@@ -61,5 +83,6 @@ export const convolutions: EmitterTable = {
   conv_transpose1d: transposedConvolution,
   conv_transpose2d: transposedConvolution,
   conv_transpose3d: transposedConvolution,
+  im2col: windows,
   convolution: (call) => (call.bool('transposed') ? transposedConvolution(call) : convolution(call)),
 };

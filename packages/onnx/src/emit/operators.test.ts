@@ -128,6 +128,11 @@ const families: Families = {
       inputs: image(),
     },
     'pixel shuffle': { model: () => new nn.PixelShuffle(2), inputs: image(8), emits: ['DepthToSpace'] },
+    unfold: {
+      model: () => new nn.Unfold([3, 2], { dilation: 2, padding: [2, 1], stride: [1, 2] }),
+      inputs: image(3, 8, 9),
+      emits: ['Conv', 'Reshape'],
+    },
     'pixel unshuffle': { model: () => new nn.PixelUnshuffle(2), inputs: image(3, 8, 6) },
     'channel shuffle': { model: fn((x) => aten('channel_shuffle', x, 2)), inputs: image() },
     padding: {
