@@ -9,6 +9,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Child, pythonHasTorch, type Side } from './child.ts';
 import type { Comparison, Settings } from './compare.ts';
+import { graphs } from './graphs.ts';
 import { loading, trainingFromPhotos } from './loading.ts';
 import { endurance, peaks } from './memory.ts';
 import { defaults, smallOperators, startUp, trainingSteps } from './speed.ts';
@@ -18,6 +19,7 @@ const SUITES: Record<string, (settings: Settings) => Promise<Comparison[]>> = {
   'train-step': trainingSteps,
   defaults,
   startup: startUp,
+  graphs,
   memory: peaks,
   loading,
   'photo-training': trainingFromPhotos,

@@ -6,8 +6,10 @@
 
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { exportOnnx } from '@edgeai/onnx';
 import {
   data,
+  fx,
   manualSeed,
   memory,
   nn,
@@ -18,8 +20,9 @@ import {
   scope,
   setNumThreads,
   tensor,
+  zeros,
 } from '@edgeai/torch';
-import { datasets, getModel, transforms } from '@edgeai/vision';
+import { datasets, getModel, models, transforms } from '@edgeai/vision';
 
 const seconds = (fn) => {
   const start = process.hrtime.bigint();
@@ -115,6 +118,29 @@ const tasks = {
         });
     });
     return { seconds: time / count };
+  },
+  /** Captures every classifier once at its own size; the slowest. */
+  captureAll: () => {
+    const slowest = { seconds: 0, name: '' };
+    for (const name of models.listModels({ task: 'classification' })) {
+      const network = models.getModel(name).eval();
+      const time = scope(() => {
+        const inputs = models.getModelInfo(name).inputShapes.map((shape) => zeros([...shape]));
+        return seconds(() => fx.capture(network, inputs).dispose());
+      });
+      network.dispose();
+      if (time > slowest.seconds) Object.assign(slowest, { seconds: time, name });
+    }
+    return slowest;
+  },
+  exportOnnx: ({ model, size }) => {
+    const network = models.getModel(model).eval();
+    const time = scope(() => {
+      const inputs = [zeros([1, 3, size, size])];
+      return seconds(() => exportOnnx(network, inputs));
+    });
+    network.dispose();
+    return { seconds: time };
   },
   /** Passes over a folder of photos with persistent workers, after `warm` passes that do not count. */
   load: async ({ folder, workers, batch, packed, warm, passes }) => {
