@@ -34,15 +34,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. EDGEAI_DEBUG=1 add
 export async function main(argv: readonly string[]): Promise<number> {
   letThreadsSleep(process.env);
   const context = processContext();
-  // `edgeai zoo list | head` closes the pipe early: that is no failure.
-  context.stdout.on('error', endOnClosedPipe);
+  // `edgeai zoo list | head` closes the pipe early: that is no failure. The error may come when all has been written and we are gone.
+  if (!context.stdout.listeners('error').includes(endOnClosedPipe)) context.stdout.on('error', endOnClosedPipe);
   try {
     await buildProgram(context).parseAsync([...argv], { from: 'user' });
     return context.exitCode;
   } catch (error) {
     return reportFailure(error, context.stderr, process.env);
-  } finally {
-    context.stdout.off('error', endOnClosedPipe);
   }
 }
 
