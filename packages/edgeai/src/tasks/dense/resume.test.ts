@@ -25,15 +25,14 @@ const FLAGS: Readonly<Record<DenseTaskName, Record<string, unknown>>> = {
 
 const QUICK = { epochs: 2, tensorboardNumImgs: 0 };
 
-/** Trains in a process of its own that ends itself, as by SIGKILL from outside, in the first step of the second epoch. */
+/** Trains in a process of its own, with as many threads as this one, that ends itself, as by SIGKILL from outside, in the first step of the second epoch. */
 async function killed(name: DenseTaskName, folder: string): Promise<void> {
   const script = `
     const { configOf, trainDense } = await import(${JSON.stringify(new URL('./testing.ts', import.meta.url).href)});
     const config = configOf('${name}', ${JSON.stringify(folder)}, ${JSON.stringify({ ...QUICK, ...FLAGS[name] })});
     await trainDense('${name}', config, (step) => step === 4 && process.kill(process.pid, 'SIGKILL'));`;
   const args = ['--import', 'tsx', '--conditions=source', '--input-type=module', '-e', script];
-  const env = { ...process.env, OMP_NUM_THREADS: '1' };
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const [, signal] = await once(child, 'exit');
   assert.equal(signal, 'SIGKILL');
 }
