@@ -64,13 +64,14 @@ test('a recipe with a wrong key: file, line and the nearest key', async () => {
   await refused(train({ recipe: join(root, 'absent.yaml') }), 2, /cannot read the recipe .*absent\.yaml/);
 });
 
-test('a missing or empty data folder', async () => {
-  await refused(train({ 'data-path': join(root, 'nowhere') }), 1, /nowhere: there is no such folder/);
+test('a missing or empty data folder, each put right without another output folder', async () => {
+  const from = (path: string) => train({ 'data-path': path, 'output-dir': join(root, 'corrected') });
+  await refused(from(join(root, 'nowhere')), 1, /nowhere: there is no such folder/);
   const empty = join(root, 'empty');
   mkdirSync(empty);
-  await refused(train({ 'data-path': empty }), 1, /there is no folder train in it; expected .*train\/<class>\/<image>/);
+  await refused(from(empty), 1, /there is no folder train in it; expected .*train\/<class>\/<image>/);
   mkdirSync(join(empty, 'train', 'cats'), { recursive: true });
-  await refused(train({ 'data-path': empty }), 1, /no files in the class folder cats/);
+  await refused(from(empty), 1, /no files in the class folder cats/);
 });
 
 test('an unreadable image among good ones: its name', async () => {

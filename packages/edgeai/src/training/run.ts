@@ -41,9 +41,10 @@ export async function runTraining<Config extends TrainingConfig, Batch, Output>(
     new RunLogger({ file: folder.logPath, append: checkpoint !== null, printer: progress, style }),
   );
   try {
-    folder.writeText('recipe.yaml', input.recipe);
     // A run that goes on has its ranges in the checkpoint.
     const { task, trainer } = await setUpTraining(config, input.openTask, { calibrate: checkpoint === null, logger });
+    // Only what could be set up is a run: a wrong path may be put right without --overwrite.
+    folder.writeText('recipe.yaml', input.recipe);
 
     const start = begin(config, checkpoint, trainer, folder, logger);
     const recorded = start.unevaluated === null ? start.epoch : start.epoch - 1;
